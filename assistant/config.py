@@ -1,0 +1,101 @@
+"""Every setting once: name, type, default, sentence. The one place a setting is declared.
+
+Knows nothing of editors or JSON: `lsp_server.settings` reads a client's values into a `Config`. Clients write the
+names in camelCase (``max_tokens`` is ``sotto.maxTokens``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT_EXCLUDE = (
+    "**/.env*",
+    "**/*.pem",
+    "**/*.key",
+    "**/*.p12",
+    "**/*.pfx",
+    "**/*.jks",
+    "**/*.keystore",
+    "**/*.kdbx",
+    "**/*.cert",
+    "**/*.crt",
+    "**/id_rsa*",
+    "**/id_dsa*",
+    "**/id_ecdsa*",
+    "**/id_ed25519*",
+    "**/*secret*",
+    "**/*credential*",
+    "**/.ssh/**",
+    "**/.aws/**",
+    "**/.gnupg/**",
+    "**/.netrc",
+    "**/.pgpass",
+    "**/.npmrc",
+    "**/.pypirc",
+    "**/.dev.vars",
+)
+
+
+def setting(default: Any, help: str, **rules: Any) -> Any:
+    """A field with its sentence; ``rules`` may hold ``choices``, ``minimum`` and ``maximum``."""
+    metadata = {"help": help, **rules}
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings as the rest of the program sees them; `lsp_server.settings` has checked types and ranges."""
+
+    enabled: bool = setting(True, "Offer suggestions at all.")
+    languages: dict[str, bool] = setting(
+        {"*": True, "plaintext": False, "markdown": False, "scminput": False, "log": False},
+        "Switch for each LSP language id; `*` stands for every language not named.",
+    )
+    exclude: tuple[str, ...] = setting(
+        DEFAULT_EXCLUDE,
+        "Globs of files that get no completion, are never context for others and leave no row with their name.",
+    )
+    respect_gitignore: bool = setting(True, "Treat files that .gitignore names as excluded.")
+    multi_line: str = setting(
+        "auto",
+        "Several lines: at the start of a block (`auto`), always, or never.",
+        choices=("auto", "always", "never"),
+    )
+    max_tokens: int = setting(32, "Most tokens of a single-line suggestion.", minimum=1, maximum=256)
+    max_tokens_multi_line: int = setting(96, "Most tokens of a suggestion of several lines.", minimum=1, maximum=1024)
+    budget_ms: int = setting(
+        400,
+        "Wall-clock milliseconds for one automatic suggestion; what is there by then is shown.",
+        minimum=20,
+        maximum=60000,
+    )
+    budget_invoked_ms: int = setting(3000, "The same when you ask for a suggestion by hand.", minimum=20, maximum=60000)
+    debounce_ms: int = setting(
+        75,
+        "Least wait in a burst of typing; it grows with your pace. The first key after a pause never waits.",
+        minimum=0,
+        maximum=2000,
+    )
+    min_confidence: float = setting(
+        0.35,
+        "Show an automatic suggestion only when the model's mean token probability is at least this.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    popup: str = setting(
+        "auto",
+        "Offer suggestions as an ordinary completion item too: for editors without inline completion (`auto`), always, or never.",
+        choices=("auto", "always", "never"),
+    )
+    temperature: float = setting(0.0, "0 takes the likeliest token; above 0 samples.", minimum=0.0, maximum=2.0)
+    top_p: float = setting(
+        0.95, "When sampling, keep the likeliest tokens up to this total probability.", minimum=0.05, maximum=1.0
+    )
+    model: str = setting("", "Folder of a Sotto checkpoint; empty for the model that comes with Sotto.")
+    threads: int = setting(0, "Threads of the engine; 0 chooses from the idle cores.", minimum=0, maximum=64)
+    telemetry: bool = setting(
+        True, "Keep a private record of suggestions on this machine (numbers only, never source text or names)."
+    )

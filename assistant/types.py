@@ -1,0 +1,260 @@
+"""The values that pass between the floors: frozen, plain, comparable.
+
+Offsets are code points into a document's text, never an editor's positions. Nothing here does any work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from assistant.cancel import Cancel
+
+
+class Trigger(str, Enum):
+    """Why a completion was asked for: the user pressed a key for it, or merely typed."""
+
+    INVOKED = "invoked"
+    AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The entry selected in the editor's own popup: it would replace ``[start, end)`` with ``text``."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Indent:
+    """The buffer's unit of indentation as the editor states it; ``None`` where it does not."""
+
+    width: int = 4
+    tabs: bool = False
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One document at one moment, and where the cursor is.
+
+    ``uri`` identifies the document; ``path`` is set only for a file on disk. ``language`` is the LSP language id.
+    ``newline`` is the document's own line end (``text`` keeps it).
+    """
+
+    uri: str
+    language: str
+    text: str
+    offset: int
+    version: int | None = None
+    path: str | None = None
+    root: str | None = None
+    trigger: Trigger = Trigger.AUTOMATIC
+    selected: Selected | None = None
+    indent: Indent | None = None
+
+    @property
+    def prefix(self) -> str:
+        return self.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        return self.text[self.offset :]
+
+    @property
+    def newline(self) -> str:
+        return "\r\n" if "\r\n" in self.text else "\n"
+
+
+class Source(str, Enum):
+    """Where a suggestion's text came from: a decode, or an earlier answer the user typed into."""
+
+    MODEL = "model"
+    CACHE = "cache"
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What the model thought of its own text: natural-log probabilities of the shown tokens, and how many there are."""
+
+    mean_logprob: float
+    min_logprob: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Replace ``[start, end)`` of the snapshot's text, which lies on the cursor's line, with ``text``.
+
+    ``inserted`` is what the user sees as new at the cursor: ``text`` without what it repeats of the line.
+    ``id`` names the suggestion in telemetry and in the accept command.
+    """
+
+    id: str
+    text: str
+    inserted: str
+    start: int
+    end: int
+    source: Source
+    confidence: Confidence | None
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds, each phase on its own clock; ``total`` from the handler's call to its answer, debounce included."""
+
+    wait: float = 0.0
+    context: float = 0.0
+    prefill: float = 0.0
+    decode: float = 0.0
+    total: float = 0.0
+
+
+class Reason(str, Enum):
+    """Why a completion ended as it did; every opportunity gets exactly one."""
+
+    SHOWN = "shown"
+    EMPTY = "empty"
+    DISABLED = "disabled"
+    EXCLUDED = "excluded"
+    LANGUAGE = "language"
+    SKIPPED = "skipped"
+    UNSURE = "unsure"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    STALE = "stale"
+    ENGINE = "engine"
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The outcome of one opportunity: a suggestion or none, the reason, and what it cost."""
+
+    reason: Reason
+    suggestion: Suggestion | None = None
+    timings: Timings = field(default_factory=Timings)
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    new_tokens: int = 0
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a prompt: the special token called ``special`` (without its brackets), or ``text``.
+
+    ``keep`` says which end of a text survives when the prompt does not fit the context: ``"start"``, ``"end"``, or
+    ``"all"`` for a part that must never be cut.
+    """
+
+    special: str = ""
+    text: str = ""
+    keep: str = "all"
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Continue a prompt.
+
+    ``heal`` lets the tokenizer take back the last tokens of the last text and constrains the first new tokens to spell
+    the text that was taken back, so that a cursor inside a word costs nothing; the answer never repeats it.
+    ``stop`` are texts that end the answer before themselves. ``budget_ms`` is wall-clock time from the engine's receipt:
+    when it is spent, what there is comes back.
+    """
+
+    parts: tuple[Part, ...]
+    max_tokens: int
+    heal: bool = True
+    stop: tuple[str, ...] = ()
+    budget_ms: float = 1000.0
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """How well does the model expect ``target`` after the prompt? Used by benchmarks; same healing as generation."""
+
+    parts: tuple[Part, ...]
+    target: str
+    heal: bool = True
+
+
+@dataclass(frozen=True)
+class Score:
+    """``bits`` of the target under the model, its length in UTF-8 bytes and in tokens."""
+
+    bits: float
+    bytes: int
+    tokens: int
+
+
+class Finish(str, Enum):
+    """Why decoding ended."""
+
+    END = "end"
+    STOP = "stop"
+    LENGTH = "length"
+    BUDGET = "budget"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """New text as it streams. ``logprobs`` has one natural-log probability for each token it took.
+
+    The last chunk of an answer carries ``finish``, and the phases' costs.
+    """
+
+    text: str
+    logprobs: tuple[float, ...] = ()
+    finish: Finish | None = None
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the engine says of itself once its weights are loaded."""
+
+    name: str
+    family: str
+    parameters: int
+    context: int
+    sha256: str
+    quantization: str
+    threads: int
+    threads_reason: str
+    load_ms: float
+    specials: tuple[str, ...] = ()
+
+
+class EngineError(Exception):
+    """The engine cannot answer: it is loading, restarting, or has no usable model. The text is fit for the user."""
+
+
+class TextModel(Protocol):
+    """The one door to a model. Implementations: the client of the engine process, and an honest fake in tests."""
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """``None`` until weights are loaded."""
+
+    def generate(self, request: GenerateRequest, cancel: Cancel) -> AsyncIterator[Chunk]:
+        """Stream the continuation; ends after the chunk that has ``finish``.
+
+        Setting ``cancel``, or closing the iterator, stops the decode within one layer's time.
+        Raises `EngineError` when there is no engine to answer.
+        """
+
+    async def score(self, request: ScoreRequest) -> Score:
+        """Bits of a known continuation. Raises `EngineError`."""
+
+
+JsonObject = dict[str, Any]

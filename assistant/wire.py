@@ -1,0 +1,150 @@
+"""The private language of the server and its engine process: length-prefixed JSON frames, and a cancel word.
+
+A frame is a little-endian uint32 length and that many bytes of UTF-8 JSON. Requests go down with ``id`` and ``op``
+(``generate``, ``score``, ``stop``); the engine answers each with frames of the same ``id`` until one has ``"last": true``.
+Frames without an ``id`` are the engine's own news: ``{"event": "loading" | "ready" | "failed", ...}``.
+
+The cancel word is a small memory-mapped file: int64 zero is the id of the request to abandon, int64 one counts the decode
+steps the engine has run (it only grows; tests and the demo read it). A mapped file rather than a POSIX or multiprocessing
+shared-memory object: it exists on every platform and nothing has to outlive a killed process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mmap
+import os
+import struct
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from assistant.types import Chunk, Finish, GenerateRequest, JsonObject, ModelInfo, Part, Score, ScoreRequest
+
+MAX_FRAME = 64 * 1024 * 1024
+_LENGTH = struct.Struct("<I")
+_WORDS = struct.Struct("<qq")
+
+
+class WireError(Exception):
+    """The other side sent something that is not a frame, or closed the pipe inside one."""
+
+
+def encode(message: JsonObject) -> bytes:
+    """ASCII JSON, so that a lone surrogate from an editor's buffer travels too."""
+    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return _LENGTH.pack(len(body)) + body
+
+
+def _decode(body: bytes) -> JsonObject:
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        raise WireError(f"not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise WireError("a frame must hold a JSON object")
+    return message
+
+
+def _length(head: bytes) -> int:
+    (length,) = _LENGTH.unpack(head)
+    if length > MAX_FRAME:
+        raise WireError(f"a frame of {length} bytes is over the limit: something else writes to this pipe")
+    return int(length)
+
+
+def read_frame(stream: BinaryIO) -> JsonObject | None:
+    """The next frame, or ``None`` when the other side closed the pipe between frames."""
+    head = stream.read(_LENGTH.size)
+    if not head:
+        return None
+    body = stream.read(_length(head)) if len(head) == _LENGTH.size else b""
+    if len(head) != _LENGTH.size or len(body) != _length(head):
+        raise WireError("the pipe closed inside a frame")
+    return _decode(body)
+
+
+async def read_frame_async(stream: asyncio.StreamReader) -> JsonObject | None:
+    """`read_frame` for an asyncio pipe."""
+    try:
+        head = await stream.readexactly(_LENGTH.size)
+        return _decode(await stream.readexactly(_length(head)))
+    except asyncio.IncompleteReadError as error:
+        if not error.partial:
+            return None
+        raise WireError("the pipe closed inside a frame") from error
+
+
+class CancelWord:
+    """Two int64 in a mapped file, shared by the server (which makes and removes it) and the engine (which opens it)."""
+
+    def __init__(self, path: str, *, create: bool) -> None:
+        self.path = path
+        if create:
+            with open(path, "wb") as new:
+                new.write(bytes(_WORDS.size))
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), _WORDS.size)
+
+    def cancel(self, request_id: int) -> None:
+        struct.pack_into("<q", self._map, 0, request_id)
+
+    def is_cancelled(self, request_id: int) -> bool:
+        return bool(struct.unpack_from("<q", self._map, 0)[0] == request_id)
+
+    @property
+    def steps(self) -> int:
+        """Forward passes (prefill chunks and decode steps) the engine has run since it started."""
+        return int(struct.unpack_from("<q", self._map, 8)[0])
+
+    def count_step(self) -> None:
+        struct.pack_into("<q", self._map, 8, self.steps + 1)
+
+    def close(self, *, remove: bool = False) -> None:
+        self._map.close()
+        if remove and os.path.exists(self.path):
+            os.unlink(self.path)
+
+
+def generate_to_json(request: GenerateRequest) -> JsonObject:
+    return {"op": "generate", **asdict(request)}
+
+
+def score_to_json(request: ScoreRequest) -> JsonObject:
+    return {"op": "score", **asdict(request)}
+
+
+def _parts(message: JsonObject) -> tuple[Part, ...]:
+    return tuple(Part(**part) for part in message["parts"])
+
+
+def generate_from_json(message: JsonObject) -> GenerateRequest:
+    rest = {k: v for k, v in message.items() if k in GenerateRequest.__dataclass_fields__}
+    return GenerateRequest(**{**rest, "parts": _parts(message), "stop": tuple(message["stop"])})
+
+
+def score_from_json(message: JsonObject) -> ScoreRequest:
+    return ScoreRequest(parts=_parts(message), target=message["target"], heal=message["heal"])
+
+
+def chunk_to_json(chunk: Chunk) -> JsonObject:
+    return {**asdict(chunk), "finish": chunk.finish.value if chunk.finish else None}
+
+
+def chunk_from_json(message: JsonObject) -> Chunk:
+    rest: dict[str, Any] = {k: v for k, v in message.items() if k in Chunk.__dataclass_fields__}
+    finish = Finish(rest["finish"]) if rest.get("finish") else None
+    return Chunk(**{**rest, "logprobs": tuple(rest.get("logprobs", ())), "finish": finish})
+
+
+def score_result_from_json(message: JsonObject) -> Score:
+    return Score(bits=message["bits"], bytes=message["bytes"], tokens=message["tokens"])
+
+
+def info_to_json(info: ModelInfo) -> JsonObject:
+    return {"event": "ready", **asdict(info)}
+
+
+def info_from_json(message: JsonObject) -> ModelInfo:
+    rest: dict[str, Any] = {k: v for k, v in message.items() if k in ModelInfo.__dataclass_fields__}
+    return ModelInfo(**{**rest, "specials": tuple(rest["specials"])})

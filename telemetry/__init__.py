@@ -1,0 +1,4 @@
+"""The event store: what was offered, shown and done with it, on this machine only. Numbers and keyed hashes, never text or names.
+
+Imports nothing of ours and never the network; `lsp_server.app` hands it values.
+"""
