@@ -87,7 +87,7 @@ class Config:
     )
     popup: str = setting(
         "auto",
-        "Offer suggestions as an ordinary completion item too: for editors without inline completion (`auto`), always, or never.",
+        "Offer suggestions as an ordinary completion item: for editors without inline completion (`auto`), always, or never.",
         choices=("auto", "always", "never"),
     )
     temperature: float = setting(0.0, "0 takes the likeliest token; above 0 samples.", minimum=0.0, maximum=2.0)

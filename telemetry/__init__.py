@@ -1,4 +1,5 @@
-"""The event store: what was offered, shown and done with it, on this machine only. Numbers and keyed hashes, never text or names.
+"""The event store: what was offered, shown and done with it, on this machine only.
 
-Imports nothing of ours and never the network; `lsp_server.app` hands it values.
+It holds numbers and keyed hashes, never text or names. Imports nothing of ours and never the network; `lsp_server.app`
+hands it values.
 """

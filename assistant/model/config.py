@@ -57,7 +57,7 @@ class ModelConfig:
         return self.vocab_size * self.d_model + self.n_layers * block + self.d_model
 
     def flops_per_token(self, length: int) -> float:
-        """Training FLOPs a token at sequence length ``length``: 6 a weight, and 12 a layer, width and mean key (PaLM, appendix B)."""
+        """Training FLOPs a token at that sequence length: 6 a weight, 12 a layer, width and mean key (PaLM, appendix B)."""
         width = self.n_heads * self.head_dim
         return 6.0 * self.n_params + 12.0 * self.n_layers * width * (length / 2)
 
@@ -90,5 +90,17 @@ PRESETS: dict[str, ModelConfig] = {
         d_ff=512,
         context=1024,
         exits=(2, 4),
+    ),
+    # 46 M parameters, deep and thin: 3e17 FLOPs, about 20 minutes of one H200-class GPU.
+    "small": ModelConfig(
+        vocab_size=8192,
+        d_model=512,
+        n_layers=16,
+        n_heads=8,
+        n_kv_heads=2,
+        head_dim=64,
+        d_ff=1280,
+        context=2048,
+        exits=(4, 8, 12),
     ),
 }

@@ -16,7 +16,7 @@ from assistant.model.config import ModelConfig
 from kernels.attention.cpu import attention
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(q [B, H, T, d], k [B, KV, T, d], v [B, KV, T, d]) -> [B, H, T, d]; the new keys and values go in, a cache may add older ones."""
+"""(q [B, H, T, d], k and v [B, KV, T, d]) -> [B, H, T, d]; the new keys and values go in, a cache may add older ones."""
 
 
 class RMSNorm(nn.Module):
@@ -32,7 +32,7 @@ class RMSNorm(nn.Module):
 
 
 def rope_tables(config: ModelConfig, length: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [length, head_dim] of rotary positions (arXiv 2104.09864), in the half-split layout of Llama and Qwen."""
+    """Cosines and sines [length, head_dim] of rotary positions (arXiv 2104.09864), in the half-split layout of Llama."""
     inverse = config.rope_theta ** (-torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim)
     angles = torch.outer(torch.arange(length, dtype=torch.float64), inverse)
     angles = torch.cat((angles, angles), dim=-1)
@@ -112,7 +112,7 @@ class Transformer(nn.Module):
         return F.linear(self.norm(hidden), self.embed.weight)
 
     def hidden(self, tokens: Tensor, exits: Sequence[int] = ()) -> tuple[Tensor, dict[int, Tensor]]:
-        """tokens [B, T] from position 0 -> the last residual stream [B, T, D], and those after the layers named in ``exits``."""
+        """tokens [B, T] from position 0 -> the last residual stream [B, T, D], and those after the layers in ``exits``."""
         length = tokens.shape[-1]
         cos, sin = self.cos[:length], self.sin[:length]
         x = self.embed(tokens)

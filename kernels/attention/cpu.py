@@ -19,8 +19,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, start: int = 0) -> Tensor:
     if group > 1:
         # Folding the group into the query rows reads each shared key once and needs no copy of K and V.
         if length == 1:
-            shared = q.unflatten(-3, (k.shape[-3], group)).squeeze(-2)
-            return F.scaled_dot_product_attention(shared, k, v).unsqueeze(-2).flatten(-4, -3)
+            shared = q.reshape(*q.shape[:-3], k.shape[-3], group, q.shape[-1])
+            return F.scaled_dot_product_attention(shared, k, v).reshape(q.shape)
         k, v = k.repeat_interleave(group, dim=-3), v.repeat_interleave(group, dim=-3)
     if length == 1:
         return F.scaled_dot_product_attention(q, k, v)

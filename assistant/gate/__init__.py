@@ -1,0 +1,1 @@
+"""Whether a suggestion is worth the user's glance."""

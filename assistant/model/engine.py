@@ -1,0 +1,193 @@
+"""The plain engine: prefill, decode, stop. Its greedy output equals rerunning `Transformer.forward` token by token.
+
+Knows a checkpoint, requests and a clock that is handed in. Does not know pipes, processes, threads or editors.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from assistant.cancel import Cancelled
+from assistant.model.checkpoint import Checkpoint
+from assistant.model.kv_cache import Slot, SlotPool
+from assistant.model.output import Output
+from assistant.model.runner import Runner
+from assistant.model.sampling import Sampler
+from assistant.model.tokenizer import MOST_TAKEN_BACK
+from assistant.model.window import Prompt, fit
+from assistant.types import Chunk, EngineError, Finish, GenerateRequest, Score, ScoreRequest
+
+PREFILL_CHUNK = 64
+"""Tokens of one prefill pass: the budget is read between passes, and the cancel word is read before every layer of one."""
+TAILS_REMEMBERED = 64
+"""Masks of healed tails, 32 kB each with 8k tokens: the same few (a space, indentation, a bracket) come again and again, and
+a space begins thousands of tokens (0.6 ms to look up)."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass
+class _Costs:
+    """What the last chunk of an answer reports."""
+
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+class Engine:
+    """``count_step`` is called once for every forward pass that starts; ``clock`` gives seconds."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        slots: int = 4,
+        clock: Callable[[], float] = time.perf_counter,
+        count_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.context = checkpoint.config.context
+        self.tokenizer = checkpoint.tokenizer
+        self._runner = Runner(checkpoint.config, checkpoint.weights)
+        self._pool = SlotPool(checkpoint.config, slots)
+        self._clock = clock
+        self._count_step = count_step
+        self._spelling = lru_cache(maxsize=TAILS_REMEMBERED)(self._spelling_uncached)
+        self._end = self.tokenizer.specials[checkpoint.family.end]
+        # Added to the logits: neither a special token nor a row the tokenizer has no text for can be chosen.
+        self._allowed = torch.full((checkpoint.config.vocab_size,), -math.inf)
+        self._allowed[[i for i, spelled in enumerate(self.tokenizer.token_bytes) if spelled] + [self._end]] = 0.0
+
+    def generate(
+        self, request: GenerateRequest, cancelled: Callable[[], bool] = _never, received: float | None = None
+    ) -> Iterator[Chunk]:
+        """Stream the continuation; the last chunk has ``finish`` and the costs. ``received`` is when the budget began.
+
+        Raises `EngineError` for a prompt that cannot be run.
+        """
+        received = self._clock() if received is None else received
+        deadline = received + request.budget_ms / 1000
+        costs = _Costs()
+        finish, held = Finish.CANCELLED, Chunk("")
+        try:
+            self._check(cancelled)
+            prompt = self._prompt(request, max(0, request.max_tokens))
+            output = Output(self.tokenizer.token_bytes, prompt.tail, request.stop)
+            finish = yield from self._run(request, prompt, output, costs, cancelled, deadline)
+            held = Chunk(*output.flush())
+        except Cancelled:
+            pass
+        yield replace(held, finish=finish, **vars(costs))
+
+    def score(self, request: ScoreRequest, cancelled: Callable[[], bool] = _never) -> Score:
+        """Bits of a target under the model, in the target's own tokens, the first ones given what healing took back.
+
+        Raises `EngineError` when the target does not fit, `Cancelled` when it is no longer wanted.
+        """
+        size = len(request.target.encode("utf-8", "replace"))
+        reserve = len(self.tokenizer.encode(request.target)) + MOST_TAKEN_BACK  # the tail is respelled with it
+        if reserve > self.context // 2:
+            raise EngineError(f"the target takes {reserve} tokens; half of the context, {self.context // 2}, is the most")
+        prompt = self._prompt(request, reserve)
+        target = self.tokenizer.encode(prompt.tail + request.target) if request.target else []
+        if not target:
+            return Score(bits=0.0, bytes=size, tokens=0)
+        ids = prompt.ids + target
+        if len(ids) > self.context:
+            raise EngineError(f"prompt and target take {len(ids)} tokens; the context holds {self.context}")
+        slot = self._pool.take(prompt.ids)
+        self._prefill(slot, prompt.ids[:-1], math.inf, cancelled)
+        logits = self._step(slot, ids[slot.length : -1], cancelled, rows=len(target))
+        output = Output(self.tokenizer.token_bytes, prompt.tail)
+        nats = 0.0
+        for row, token in zip(logits, target, strict=True):
+            row = self._constrain(row, output.tail)
+            nats -= float(row[token] - row.logsumexp(0))
+            output.push(token, 0.0)
+        return Score(bits=nats / math.log(2), bytes=size, tokens=len(target))
+
+    def forget(self) -> None:
+        """Empty the KV cache."""
+        self._pool.clear()
+
+    def _prompt(self, request: GenerateRequest | ScoreRequest, reserve: int) -> Prompt:
+        """The room left for new tokens is an eighth of the context or a multiple: the cut does not move with ``max_tokens``."""
+        step = max(1, self.context // 8)
+        reserve = min(max(1, -(-reserve // step)) * step, self.context // 2)
+        return fit(request.parts, self.tokenizer, self.context - reserve, request.heal, self._end)
+
+    def _run(
+        self,
+        request: GenerateRequest,
+        prompt: Prompt,
+        output: Output,
+        costs: _Costs,
+        cancelled: Callable[[], bool],
+        deadline: float,
+    ) -> Generator[Chunk, None, Finish]:
+        """Prefill, then decode until something ends it. Yields chunks, returns the `Finish`."""
+        started = self._clock()
+        slot = self._pool.take(prompt.ids)
+        costs.prompt_tokens, costs.reused_tokens = len(prompt.ids), slot.length
+        logits = self._prefill(slot, prompt.ids, deadline, cancelled)
+        decoding = self._clock()
+        costs.prefill_ms = (decoding - started) * 1000
+        sampler = Sampler(request.temperature, request.top_p, request.seed)
+        while logits is not None:
+            if output.tokens >= request.max_tokens:
+                return Finish.LENGTH
+            token, logprob = sampler.choose(self._constrain(logits[-1], output.tail))
+            if token == self._end:
+                return Finish.END
+            text, logprobs = output.push(token, logprob)
+            costs.decode_ms = (self._clock() - decoding) * 1000
+            if text:
+                yield Chunk(text, logprobs)
+            if output.stopped:
+                return Finish.STOP
+            if output.tokens >= request.max_tokens or slot.length >= self.context:
+                return Finish.LENGTH
+            logits = self._step(slot, [token], cancelled) if self._clock() < deadline else None
+        return Finish.BUDGET
+
+    def _prefill(self, slot: Slot, ids: Sequence[int], deadline: float, cancelled: Callable[[], bool]) -> Tensor | None:
+        """Run what the slot lacks of ``ids``; logits of the last, or ``None`` when the time is up (what was run is kept)."""
+        logits = None
+        while slot.length < len(ids):
+            if self._clock() >= deadline:
+                return None
+            logits = self._step(slot, ids[slot.length : slot.length + PREFILL_CHUNK], cancelled)
+        return logits
+
+    def _step(self, slot: Slot, ids: Sequence[int], cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
+        """One forward pass; only a whole one advances the slot."""
+        self._check(cancelled)
+        self._count_step()
+        logits = self._runner.logits(ids, slot, lambda: self._check(cancelled), rows)
+        slot.advance(ids)
+        return logits
+
+    def _constrain(self, logits: Tensor, tail: bytes) -> Tensor:
+        """logits [V] -> the same with minus infinity at whatever must not come next."""
+        return logits + (self._spelling(tail) if tail else self._allowed)
+
+    def _spelling_uncached(self, tail: bytes) -> Tensor:
+        """[V] zero for the tokens that can spell ``tail``, minus infinity for the others."""
+        mask = torch.full_like(self._allowed, -math.inf)
+        mask[self.tokenizer.compatible(tail)] = 0.0
+        return mask
+
+    @staticmethod
+    def _check(cancelled: Callable[[], bool]) -> None:
+        if cancelled():
+            raise Cancelled

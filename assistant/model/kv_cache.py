@@ -1,0 +1,85 @@
+"""Keys and values of past tokens, in a few preallocated slots that are matched by token ids.
+
+Knows shapes and ids. A slot grows only when the engine says so, after a whole step: never by a layer, so an early exit or a
+cancelled step leaves nothing half-written that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from assistant.model.config import ModelConfig
+
+
+class Slot:
+    """One context's cache. ``ids`` are the tokens whose keys and values are valid; what lies behind them is garbage."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        shape = (config.n_layers, 2, config.n_kv_heads, config.context, config.head_dim)
+        self.data = torch.empty(shape)
+        # Keys and values [1, KV, S, d] of each layer; torch's fused attention wants the batch dimension.
+        self.layers: list[tuple[Tensor, Tensor]] = [(layer[0:1], layer[1:2]) for layer in self.data]
+        self.ids: list[int] = []
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+    def advance(self, ids: Sequence[int]) -> None:
+        """Count tokens whose keys and values every layer has just written behind the old end."""
+        self.ids.extend(ids)
+
+    def truncate(self, length: int) -> None:
+        """Forget the tokens from ``length`` on; nothing is moved."""
+        del self.ids[length:]
+
+    def copy_head(self, other: Slot, length: int) -> None:
+        """Become the first ``length`` tokens of another slot."""
+        self.data[..., :length, :] = other.data[..., :length, :]
+        self.ids = other.ids[:length]
+
+
+class SlotPool:
+    """The slots, least recently used first. Several, so that going back to another file finds its context still warm."""
+
+    def __init__(self, config: ModelConfig, slots: int = 4) -> None:
+        self._config = config
+        self._most = slots
+        self._slots: list[Slot] = []
+
+    def take(self, ids: Sequence[int]) -> Slot:
+        """The slot to run ``ids`` in, truncated to what it shares with them.
+
+        At least the last id is left to run: its logits are wanted. A slot that shares less than half of the shorter of
+        the two holds another document: it is left alone, and what is shared is copied.
+        """
+        shared = {id(slot): min(common_prefix(slot.ids, ids), len(ids) - 1) for slot in self._slots}
+        best = max(self._slots, key=lambda slot: shared[id(slot)], default=None)
+        head = shared[id(best)] if best is not None else 0
+        if best is not None and 2 * head >= min(best.length, len(ids)):
+            slot = best
+        else:
+            slot = self._oldest()
+            if best is not None and slot is not best:
+                slot.copy_head(best, head)
+        slot.truncate(head)
+        self._slots = [s for s in self._slots if s is not slot] + [slot]
+        return slot
+
+    def clear(self) -> None:
+        for slot in self._slots:
+            slot.truncate(0)
+
+    def _oldest(self) -> Slot:
+        return Slot(self._config) if len(self._slots) < self._most else self._slots[0]
+
+
+def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many ids the two begin with in common."""
+    for index, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return index
+    return min(len(a), len(b))

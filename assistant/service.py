@@ -1,0 +1,208 @@
+"""The completion pipeline, top down: may this file be completed, was it answered before, is it worth asking, ask,
+clean, is it good.
+
+Knows no LSP, no engine process and no store. Every way out is a `Completion` with its reason; only cancellation raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from assistant.cancel import Cancel
+from assistant.completion.cache import Answer, CompletionCache, Entry, Hit
+from assistant.completion.context import Site, Windows, look
+from assistant.completion.features import features
+from assistant.completion.generate import Answered, confidence, generate
+from assistant.completion.multiline import Mode, choose
+from assistant.completion.popup import as_accepted, in_range, is_usable
+from assistant.completion.postprocess import Placed, suggest
+from assistant.completion.prompt import fim
+from assistant.completion.schedule import Ended, Schedule
+from assistant.completion.stop import Stopper
+from assistant.config import Config
+from assistant.gate import policy
+from assistant.types import (
+    Chunk,
+    Completion,
+    EngineError,
+    GenerateRequest,
+    Reason,
+    Snapshot,
+    Source,
+    Suggestion,
+    TextModel,
+    Timings,
+    Trigger,
+)
+from assistant.workspace.ignore import Excluder
+
+_log = logging.getLogger(__name__)
+_CONTEXT, _FAMILY = 1024, "sotto"  # until the engine has said what it runs
+_ENDED = {Ended.SUPERSEDED: Reason.SUPERSEDED, Ended.CANCELLED: Reason.CANCELLED}
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One request on its way through the pipeline; ``asked`` is the clock at its arrival."""
+
+    snapshot: Snapshot
+    config: Config
+    site: Site
+    mode: Mode
+    asked: float
+
+    @property
+    def invoked(self) -> bool:
+        return self.snapshot.trigger is Trigger.INVOKED
+
+
+@dataclass(frozen=True)
+class _Drafted:
+    """What a run of the model gave; requests for the same place share it."""
+
+    entry: Entry
+    said: Answered
+    started: float
+    context_ms: float
+
+
+@dataclass
+class _Costs:
+    """Clock readings and counts that become the answer's `Timings`."""
+
+    wait: float = 0.0  # seconds; context is milliseconds
+    context: float = 0.0
+    new_tokens: int = 0
+    engine: Chunk = field(default_factory=lambda: Chunk(""))
+
+
+class Completer:
+    """Completions for all documents of one client, with one model."""
+
+    def __init__(self, model: TextModel, *, clock: Callable[[], float] = time.perf_counter, new_id: Callable[[], str]) -> None:
+        """``clock`` counts seconds from anywhere; ``new_id`` names suggestions."""
+        self._model, self._clock, self._new_id = model, clock, new_id
+        self._cache = CompletionCache()
+        self._schedule: Schedule[_Drafted] = Schedule(clock)
+        self._excluders: dict[str | None, Excluder] = {}
+
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        self._cache.forget(uri)
+        self._schedule.forget(uri)
+
+    async def complete(self, snapshot: Snapshot, config: Config, cancel: Cancel) -> Completion:
+        """What to suggest at the snapshot's cursor, or why nothing. Raises only `asyncio.CancelledError`."""
+        asked = self._clock()
+        try:
+            refused = self._refusal(snapshot, config)
+            if refused is None:
+                return await self._answer(self._look(snapshot, config, asked), cancel)
+            self._schedule.supersede(snapshot.uri)
+            return self._nothing(refused, asked)
+        except EngineError:
+            return self._nothing(Reason.ENGINE, asked)
+        except Exception:
+            _log.exception("a completion failed; the editor gets none")
+            return self._nothing(Reason.ENGINE, asked)
+
+    def _refusal(self, snapshot: Snapshot, config: Config) -> Reason | None:
+        if not config.enabled:
+            return Reason.DISABLED
+        if not config.languages.get(snapshot.language, config.languages.get("*", True)):
+            return Reason.LANGUAGE
+        excluder = self._excluders.get(snapshot.root)
+        if excluder is None:
+            roots = (snapshot.root,) if snapshot.root else ()
+            excluder = self._excluders[snapshot.root] = Excluder(roots)
+        return Reason.EXCLUDED if excluder.reason(snapshot.path or snapshot.uri, config) else None
+
+    def _look(self, snapshot: Snapshot, config: Config, asked: float) -> _Ask:
+        info = self._model.info
+        windows = Windows.of(info.context if info else _CONTEXT, config.max_tokens_multi_line)
+        site = look(as_accepted(snapshot), windows)
+        mode = choose(site, snapshot.trigger, config.multi_line)
+        return _Ask(snapshot, config, site, mode, asked)
+
+    async def _answer(self, ask: _Ask, cancel: Cancel) -> Completion:
+        uri = ask.snapshot.uri
+        key = (ask.site.offset, ask.mode, ask.site.text)
+        wait = self._schedule.pace(uri, key, ask.config.debounce_ms / 1000)
+        hit = self._cache.get(uri, ask.site, ask.mode, patient=ask.invoked)
+        if hit is not None:
+            answer = self._from_cache(ask, hit)
+            if answer is not None:
+                self._schedule.supersede(uri)
+                return answer
+        if not ask.invoked and policy.skip(ask.site):
+            self._schedule.supersede(uri)
+            return self._finish(ask, Reason.SKIPPED)
+        wait = 0.0 if ask.invoked else wait
+        drafted = await self._schedule.run(uri, key, wait, lambda stop: self._draft(ask, stop), cancel)
+        if isinstance(drafted, Ended):
+            return self._finish(ask, _ENDED[drafted], costs=_Costs(wait=self._clock() - ask.asked))
+        costs = _Costs(max(0.0, drafted.started - ask.asked), drafted.context_ms, drafted.said.new_tokens, drafted.said.costs)
+        return self._judge(ask, drafted.entry.placed, Hit(drafted.entry, 0), Source.MODEL, costs)
+
+    def _from_cache(self, ask: _Ask, hit: Hit) -> Completion | None:
+        """The answer an earlier one still gives; ``None`` if nothing of it is left that fits the line as it is now."""
+        placed = hit.placed(ask.site)
+        if placed is None and hit.entry.placed is not None:
+            return None
+        return self._judge(ask, placed, hit, Source.CACHE, _Costs())
+
+    async def _draft(self, ask: _Ask, cancel: Cancel) -> _Drafted:
+        """Run the model for this place and remember what it said."""
+        started = self._clock()
+        config, info = ask.config, self._model.info
+        parts = fim(info.family if info else _FAMILY, ask.site)
+        request = GenerateRequest(
+            parts=parts,
+            max_tokens=config.max_tokens_multi_line if ask.mode.several else config.max_tokens,
+            stop=() if ask.mode.several else ("\n",),
+            budget_ms=config.budget_invoked_ms if ask.invoked else config.budget_ms,
+            temperature=config.temperature,
+            top_p=config.top_p,
+        )
+        context_ms = (self._clock() - started) * 1000
+        said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock)
+        placed = suggest(said.text, ask.site, ask.mode)
+        answer = Answer(said.text, said.tokens, ask.mode, said.hurried)
+        entry = Entry.of(ask.site, placed, answer)
+        if placed or not said.hurried:
+            self._cache.put(ask.snapshot.uri, entry)
+        return _Drafted(entry, said, started, context_ms)
+
+    def _judge(self, ask: _Ask, placed: Placed | None, hit: Hit, source: Source, costs: _Costs) -> Completion:
+        """Gate, stage two, and the suggestion itself."""
+        if placed and is_usable(ask.snapshot):
+            placed = in_range(placed, ask.snapshot)
+        if placed is None:
+            return self._finish(ask, Reason.EMPTY, costs=costs)
+        answer = hit.entry.answer
+        sure = confidence(answer.raw, answer.tokens, hit.entry.text[: hit.typed], placed.inserted)
+        suggestion = Suggestion(self._new_id(), placed.text, placed.inserted, placed.start, placed.end, source, sure)
+        if not (ask.invoked or hit.entry.shown or policy.is_sure(sure, ask.config.min_confidence)):
+            return self._finish(ask, Reason.UNSURE, costs=costs, weighed=suggestion)
+        hit.entry.shown = True
+        return replace(self._finish(ask, Reason.SHOWN, costs=costs, weighed=suggestion), suggestion=suggestion)
+
+    def _nothing(self, reason: Reason, asked: float) -> Completion:
+        return Completion(reason, timings=Timings(total=(self._clock() - asked) * 1000))
+
+    def _finish(
+        self, ask: _Ask, reason: Reason, *, costs: _Costs | None = None, weighed: Suggestion | None = None
+    ) -> Completion:
+        costs = costs or _Costs()
+        engine, total = costs.engine, (self._clock() - ask.asked) * 1000
+        return Completion(
+            reason,
+            timings=Timings(costs.wait * 1000, costs.context, engine.prefill_ms, engine.decode_ms, total),
+            prompt_tokens=engine.prompt_tokens,
+            reused_tokens=engine.reused_tokens,
+            new_tokens=costs.new_tokens,
+            features=features(ask.snapshot, ask.site, ask.mode, weighed),
+        )

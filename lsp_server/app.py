@@ -1,0 +1,240 @@
+"""Joins the floors: engine, completer, exclusion, outcomes and store, with the settings in force.
+
+Importing this module loads parsers and SQLite, so `server` does it after `initialize` is answered. Knows no LSP message;
+what it has to say goes to a `Host`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from assistant.cancel import Cancel
+from assistant.config import Config
+from assistant.service import Completer
+from assistant.types import Completion, JsonObject, Reason, Snapshot
+from assistant.workspace.ignore import Excluder
+from lsp_server import __version__
+from lsp_server.engine import EngineClient
+from lsp_server.journal import Journal
+from lsp_server.protocol import Status
+from telemetry.ids import new_id
+from telemetry.store import Store
+
+TICK_S = 1.0
+"""How often outcomes that only time decides are looked for."""
+
+INACTIVE = {
+    Reason.DISABLED: "suggestions are switched off",
+    Reason.LANGUAGE: "this language is switched off",
+    Reason.EXCLUDED: "this file is excluded",
+}
+
+
+class Host(Protocol):
+    """The editor, as seen from here."""
+
+    def status(self, status: Status) -> None:
+        """Show a status."""
+
+    def warn(self, text: str) -> None:
+        """Show a message once."""
+
+    def log(self, text: str) -> None:
+        """A line for the log."""
+
+    async def progress(self, title: str, done: asyncio.Event) -> None:
+        """Show that something lasts until ``done``."""
+
+
+class App:
+    """One client's assistant. Make it inside the event loop; `start` it; `close` it."""
+
+    def __init__(
+        self,
+        host: Host,
+        data_dir: Path,
+        config: Config,
+        roots: Iterable[str],
+        client: tuple[str, str] = ("", ""),
+        telemetry_allowed: bool = True,
+    ) -> None:
+        self.config = config
+        self._host = host
+        self._client = client
+        self._telemetry_allowed = telemetry_allowed
+        self._state, self._message = "off", ""
+        self._last: Completion | None = None
+        self._inactive = ""
+        self._startup: asyncio.Task[None] | None = None
+        self._engine_runs = False
+        self._loaded = asyncio.Event()
+        self._switch = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._new_engine()
+        self._store = Store.open(data_dir, enabled=self._recording)
+        self.journal = self._begin_journal()
+        self.set_roots(roots)
+
+    async def start(self) -> None:
+        """Start what runs beside the requests, once. Returns before the model is loaded."""
+        if self._startup is None:
+            self._keep(self._tick())
+            self._startup = self._keep(self._fit_engine())
+        await asyncio.shield(self._startup)  # a request that is cancelled meanwhile must not stop it
+
+    async def close(self, reason: str) -> None:
+        self._loaded.set()
+        for task in self._tasks:
+            task.cancel()
+        self.journal.end(reason)
+        self._store.close()
+        async with self._switch:
+            await self._engine.close()
+
+    def set_roots(self, roots: Iterable[str]) -> None:
+        """The workspace's folders changed; read their ignore files anew."""
+        self._excluder = Excluder(list(roots))
+
+    async def configure(self, config: Config) -> None:
+        """Put new settings in force; restarts only what they concern."""
+        before, self.config = self.config, config
+        if before.telemetry != config.telemetry:
+            self.journal.end("telemetry switched")
+            self._store.enabled = self._recording
+            self.journal = self._begin_journal()
+        await self._fit_engine()
+
+    async def complete(self, snapshot: Snapshot, cancel: Cancel) -> Completion:
+        """Ask the assistant. Raises `asyncio.CancelledError` only."""
+        await self.start()  # for a client that never says `initialized`
+        return await self._completer.complete(snapshot, self.config, cancel)
+
+    @staticmethod
+    def outdated(completion: Completion) -> Completion:
+        """The same opportunity, its answer dropped because the document moved on meanwhile."""
+        return replace(completion, reason=Reason.STALE, suggestion=None)
+
+    def answered(self, snapshot: Snapshot, completion: Completion) -> None:
+        """An opportunity has ended, with or without an answer to the client."""
+        self._last = completion
+        self.journal.answered(snapshot, completion)
+        if completion.reason in INACTIVE:
+            self._set_inactive(INACTIVE[completion.reason])
+        elif completion.reason not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE):
+            self._set_inactive("")
+
+    def warn(self, text: str) -> None:
+        """A message for the user."""
+        self._host.warn(text)
+
+    def focused(self, path_or_uri: str | None) -> None:
+        """Another document has the user's attention."""
+        why = self.excluded(path_or_uri) if path_or_uri else None
+        self._set_inactive(f"{INACTIVE[Reason.EXCLUDED]}: {why}" if why else "")
+
+    def excluded(self, path_or_uri: str) -> str | None:
+        """Why this file gets nothing and leaves nothing, or ``None``."""
+        return self._excluder.reason(path_or_uri, self.config)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed: forget what was cached of it."""
+        self._completer.forget(uri)
+        self.journal.closed(uri)
+
+    def status(self) -> JsonObject:
+        """The answer to ``sotto/status``: numbers and names a user may look at; no source text."""
+        info, last = self._engine.info, self._last
+        return {
+            "version": __version__,
+            "state": self._state,
+            "message": self._message,
+            "model": info.name if info else None,
+            "modelInfo": asdict(info) if info else None,
+            "enginePid": self._engine.pid,
+            "steps": self._engine.steps,
+            "telemetry": self._recording,
+            "store": str(self._store.path) if self._recording else None,
+            "storeProblem": self._store.problem or None,
+            "dropped": self._store.dropped,
+            "lastReason": last.reason.value if last else None,
+            "lastTimings": asdict(last.timings) if last else None,
+        }
+
+    @property
+    def _recording(self) -> bool:
+        return self.config.telemetry and self._telemetry_allowed
+
+    def _begin_journal(self) -> Journal:
+        """A new session of the record; one that was switched off in between knows nothing of what was shown before."""
+        journal = Journal(self._store, new_id)
+        journal.begin(*self._client, __version__)
+        if self._recording and self._engine.info is not None:
+            journal.model(self._engine.info)
+        return journal
+
+    def _new_engine(self) -> None:
+        """An engine for the settings in force, not started yet; requests wait for it."""
+        self._engine_for = (self.config.model, self.config.threads)
+        self._engine = EngineClient(*self._engine_for, self._on_engine)
+        self._completer = Completer(self._engine, new_id=new_id)
+        self._engine_runs = False
+
+    async def _fit_engine(self) -> None:
+        """Run the engine that the settings ask for, or none; leave one that fits alone."""
+        async with self._switch:
+            fits = self._engine_for == (self.config.model, self.config.threads)
+            if not fits or (self._engine_runs and not self.config.enabled):
+                await self._engine.close()
+                self._new_engine()
+            if not self.config.enabled:
+                self._show("off", "")
+            elif not self._engine_runs:
+                self._engine_runs = True
+                await self._engine.start()
+
+    def _on_engine(self, kind: str, text: str) -> None:
+        """News of the engine: loading, ready, failed, restarting."""
+        self._host.log(text)
+        if kind == "loading":
+            self._loaded.clear()
+            self._keep(self._host.progress("Sotto: loading the model", self._loaded))
+        elif kind == "ready" and self._engine.info is not None:
+            self.journal.model(self._engine.info)
+        elif kind == "failed":
+            self._host.warn(f"Sotto: {text}")
+        if kind in ("ready", "failed"):
+            self._loaded.set()
+        self._show(kind, text)
+
+    def _show(self, state: str, message: str) -> None:
+        self._state, self._message = state, message
+        self._send_status()
+
+    def _set_inactive(self, why: str) -> None:
+        self._inactive = why
+        self._send_status()
+
+    def _send_status(self) -> None:
+        if self._state == "failed":
+            self._host.status(Status("Error", self._message))
+        elif self._inactive:
+            self._host.status(Status("Inactive", self._inactive))
+        elif self._state == "restarting":
+            self._host.status(Status("Warning", self._message, busy=True))
+        else:
+            self._host.status(Status("Normal", self._message, busy=self._state == "loading"))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.journal.tick()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,197 @@
+"""The `sotto` command: parse, choose, hand over. The only reader of environment variables in the server's floor.
+
+Each command's work stands in `lsp_server.commands`, imported when it is chosen so that `sotto serve` starts with nothing
+it does not need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsp_server import __version__
+from lsp_server.paths import default_data_dir
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sotto", description="A coding assistant on your own machine that speaks only when it is worth it."
+    )
+    parser.add_argument("--version", action="version", version=f"sotto {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_serve(commands)
+    _add_complete(commands)
+    _add_bench(commands)
+    _add_doctor(commands)
+    _add_train(commands)
+    _add_model(commands)
+    return parser
+
+
+def _model_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default="", metavar="DIR", help="a Sotto checkpoint folder (default: the one that comes with Sotto)"
+    )
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    _model_option(parser)
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="engine threads (default: chosen from the idle cores)"
+    )
+
+
+def _json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="watch Sotto complete a real file through the real server")
+    demo.add_argument(
+        "--path", type=Path, metavar="FILE", help="your own file instead of the bundled sample (it is never written)"
+    )
+    demo.add_argument("--lines", type=int, default=6, metavar="N", help="how many lines to type (default: %(default)s)")
+    _json_option(demo)
+    _model_options(demo)
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser("serve", help="the language server (stdio unless --tcp)")
+    serve.add_argument("--tcp", metavar="HOST:PORT", help="listen on a loopback address instead of stdio")
+    serve.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the default; some editors pass it)")
+    serve.add_argument("--data-dir", type=Path, metavar="DIR", help="where the private record of suggestions lives")
+
+
+def _add_complete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    complete = commands.add_parser("complete", help="one completion in the terminal")
+    complete.add_argument(
+        "place", metavar="FILE:LINE:COL", help="1-based line, 1-based column in characters; the cursor stands before it"
+    )
+    complete.add_argument("--multi-line", choices=("auto", "always", "never"), default="auto")
+    _json_option(complete)
+    _model_options(complete)
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="measure")
+    kinds = bench.add_subparsers(dest="kind", required=True, metavar="WHAT")
+    completion = kinds.add_parser("completion", help="single-line infilling over rows of a JSONL file")
+    completion.add_argument(
+        "--data", type=Path, required=True, metavar="FILE.jsonl", help="rows of id, path, language, prefix, suffix, target"
+    )
+    completion.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N rows")
+    _json_option(completion)
+    _model_options(completion)
+    latency = kinds.add_parser("latency", help="keystroke latency, memory and cancel-to-idle of the real server and engine")
+    latency.add_argument(
+        "--rounds", type=int, default=40, metavar="N", help="keystrokes and cancels to time (default: %(default)s)"
+    )
+    _json_option(latency)
+    _model_options(latency)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="check this machine and installation; every failing line says what to do")
+    _json_option(doctor)
+    _model_options(doctor)
+
+
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser("train", help="train the default model (see: sotto train -- --help)")
+    train.add_argument("arguments", nargs=argparse.REMAINDER, help="passed to python -m assistant.training")
+
+
+def _add_model(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    model = commands.add_parser("model", help="describe a checkpoint, write it for other programs, prove that they agree")
+    kinds = model.add_subparsers(dest="kind", required=True, metavar="WHAT")
+    info = kinds.add_parser("info", help="shape, training record, checksums and files")
+    _json_option(info)
+    export = kinds.add_parser("export", help="a folder for transformers, or a file for llama.cpp")
+    export.add_argument("--to", choices=("transformers", "gguf"), required=True)
+    export.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="the folder to write; for gguf a file that ends in .gguf will do",
+    )
+    export.add_argument(
+        "--dtype", choices=("f32", "f16", "bf16", "q8_0"), default="f32", help="f32 loses nothing (default); q8_0 is for gguf"
+    )
+    export.add_argument("--force", action="store_true", help="replace files that are there")
+    verify = kinds.add_parser("verify", help="prove that transformers and llama.cpp compute the same from an export")
+    _json_option(verify)
+    for kind in (info, export, verify):
+        _model_option(kind)
+
+
+def data_dir(option: Path | None) -> Path:
+    """The option, else SOTTO_DATA_DIR, else the platform's own place."""
+    named = os.environ.get("SOTTO_DATA_DIR", "")
+    return option or (Path(named) if named else default_data_dir())
+
+
+def telemetry_allowed() -> bool:
+    """False when the user set DO_NOT_TRACK (https://consoledonottrack.com), whatever the settings say."""
+    return os.environ.get("DO_NOT_TRACK", "") in ("", "0")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the process's exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "serve":
+        from lsp_server.commands import serve
+
+        return serve.run(arguments.tcp, data_dir(arguments.data_dir), telemetry_allowed())
+    if arguments.command == "demo":
+        from lsp_server.commands import demo
+
+        return demo.run(arguments.path, arguments.lines, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "complete":
+        from lsp_server.commands import complete
+
+        return complete.run(arguments.place, arguments.multi_line, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "bench" and arguments.kind == "latency":
+        from lsp_server.commands import bench_latency
+
+        return bench_latency.run(arguments.rounds, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "bench":
+        from lsp_server.commands import bench_completion
+
+        return bench_completion.run(arguments.data, arguments.limit, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "doctor":
+        from lsp_server.commands import doctor
+
+        return doctor.run(arguments.json, arguments.model, arguments.threads, data_dir(None))
+    if arguments.command == "model":
+        return _run_model(arguments)
+    from lsp_server.commands import train
+
+    return train.run(arguments.arguments)
+
+
+def _run_model(arguments: argparse.Namespace) -> int:
+    from lsp_server.commands import model
+
+    if arguments.kind == "info":
+        return model.info(arguments.model, arguments.json)
+    if arguments.kind == "export":
+        return model.export(arguments.model, arguments.to, arguments.out, arguments.dtype, arguments.force)
+    return model.verify(arguments.model, arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

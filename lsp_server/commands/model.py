@@ -1,0 +1,111 @@
+"""`sotto model info|export|verify`: started in an interpreter of its own, because this package never loads torch.
+
+Knows how to show the answers of `assistant.model.export`; does not know checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lsp_server.commands.local import fail
+from lsp_server.spawn import python_command
+
+STYLES = {"ok": "green", "failed": "bold red", "not checked": "yellow", "noted": "cyan"}
+
+
+def info(model: str, as_json: bool) -> int:
+    return _run(["info", "--model", model], "reading", as_json, _show_info)
+
+
+def export(model: str, to: str, out: Path, dtype: str, force: bool) -> int:
+    arguments = ["export", "--model", model, "--to", to, "--out", str(out), "--dtype", dtype]
+    return _run([*arguments, *(["--force"] if force else [])], "writing", False, _show_export)
+
+
+def verify(model: str, as_json: bool) -> int:
+    return _run(["verify", "--model", model], "checking", as_json, _show_checks)
+
+
+def _run(arguments: Sequence[str], doing: str, as_json: bool, show: Any) -> int:
+    """Run the exporter and show its answer; returns its exit code, or 2 with one sentence when it has none to give."""
+    with Console(stderr=True, quiet=as_json).status(f"{doing} the model"):
+        code, answer = _ask(python_command("assistant.model.export", *arguments))
+    if answer is None:
+        return code or fail("the exporter gave no answer; check the installation with `sotto doctor`")
+    if "error" in answer:
+        return fail(answer["error"])
+    if as_json:
+        sys.stdout.write(json.dumps(answer) + "\n")
+    else:
+        show(Console(), answer)
+    return code
+
+
+def _ask(command: list[str]) -> tuple[int, dict[str, Any] | None]:
+    """Exit code and the JSON object on the last line of stdout. An interrupt reaches the exporter, which cleans up and ends."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8") as exporter:
+        while True:
+            try:
+                written, _ = exporter.communicate()
+                break
+            except KeyboardInterrupt:
+                continue
+    try:
+        answer = json.loads(written.splitlines()[-1])
+    except (ValueError, IndexError):
+        return exporter.returncode, None
+    return exporter.returncode, answer if isinstance(answer, dict) else None
+
+
+def _show_info(console: Console, answer: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    for key in ("name", "family", "parameters", "quantization", "context", "exits", "folder", "card"):
+        value = answer[key]
+        text = f"{value:,}" if key == "parameters" else ", ".join(map(str, value)) if key == "exits" else str(value)
+        table.add_row(key, Text(text or "none"))
+    table.add_row("shape", Text(_pairs(answer["shape"])))
+    for key, value in answer["record"].items():
+        table.add_row(key, Text(_pairs(value) if isinstance(value, dict) else str(value)))
+    for name, size in answer["files"].items():
+        verdict = answer["checksums"].get(name)
+        table.add_row(name, _file(size, verdict))
+    for name in answer["checksums"].keys() - answer["files"].keys():
+        table.add_row(name, Text(answer["checksums"][name], style=STYLES["failed"]))
+    console.print(table)
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def _file(size: int, verdict: str | None) -> Text:
+    text = Text(_size(size))
+    if verdict is not None:
+        text.append(f", checksum {verdict}", style=STYLES["ok" if verdict == "ok" else "failed"])
+    return text
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
+def _show_export(console: Console, answer: dict[str, Any]) -> None:
+    for file, size in answer["files"].items():
+        console.print(Text(f"{file}  {_size(size)}"), soft_wrap=True)
+
+
+def _show_checks(console: Console, answer: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    for check in answer["checks"]:
+        advice = f"\n-> {check['advice']}" if check["advice"] else ""
+        table.add_row(Text(check["verdict"], style=STYLES[check["verdict"]]), check["name"], Text(check["found"] + advice))
+    console.print(table)

@@ -1,0 +1,50 @@
+"""Documents opened, changed and closed: keep the mirror true, and let outcomes be inferred from the changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from assistant.types import JsonObject
+from lsp_server import from_lsp
+
+if TYPE_CHECKING:
+    from lsp_server.server import AssistantServer
+
+
+def did_open(server: AssistantServer, params: JsonObject) -> None:
+    open_document(server, params.get("textDocument"))
+
+
+def did_change(server: AssistantServer, params: JsonObject) -> None:
+    change_document(server, params.get("textDocument"), params.get("contentChanges"))
+
+
+def did_close(server: AssistantServer, params: JsonObject) -> None:
+    close_document(server, from_lsp.uri_of(params))
+
+
+def open_document(server: AssistantServer, item: object, notebook: str | None = None) -> None:
+    buffer = from_lsp.opened(item, notebook)
+    if buffer is not None:
+        server.buffers.put(buffer)
+
+
+def change_document(server: AssistantServer, document: object, changes: object) -> None:
+    """Apply the changes in their order, each to the text that the one before it left."""
+    fields = document if isinstance(document, Mapping) else {}
+    buffer = server.buffers.get(str(fields.get("uri")))
+    if buffer is None:
+        return
+    version = from_lsp.whole(fields.get("version"))
+    for change in changes if isinstance(changes, list) else []:
+        edit = from_lsp.edit(change, buffer, server.client.encoding)
+        if edit is not None:
+            buffer = buffer.edited(edit, version)
+            server.app.journal.changed(buffer.uri, buffer.text)
+    server.buffers.put(buffer)
+
+
+def close_document(server: AssistantServer, uri: str | None) -> None:
+    if uri is not None and server.buffers.close(uri) is not None:
+        server.app.closed(uri)

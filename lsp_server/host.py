@@ -1,0 +1,60 @@
+"""What the server tells the editor unasked: the status item, messages, log lines, progress.
+
+Knows the client's abilities and the wire's names; nothing of why something is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from lsp_server.protocol import DID_CHANGE_STATUS, Status
+
+if TYPE_CHECKING:
+    from pygls.lsp.server import LanguageServer
+
+CREATE_S = 5.0
+"""A client that has not made the progress item by then is not going to show it."""
+
+
+class Host:
+    """The client's windows. Repeats nothing: an equal status and a warning already given are not sent again."""
+
+    def __init__(self, server: LanguageServer, has_progress: bool) -> None:
+        self._server = server
+        self._has_progress = has_progress
+        self._status: Status | None = None
+        self._warned: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def status(self, status: Status) -> None:
+        if status != self._status:
+            self._status = status
+            self._server.protocol.notify(DID_CHANGE_STATUS, status.to_json())
+
+    def warn(self, text: str) -> None:
+        """A message in the user's face."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._server.window_show_message(types.ShowMessageParams(types.MessageType.Warning, text))
+
+    def log(self, text: str) -> None:
+        self._server.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
+
+    async def progress(self, title: str, done: asyncio.Event) -> None:
+        """Show that something lasts until ``done``, where the client can."""
+        if not self._has_progress:
+            return
+        token, shown = f"sotto-{next(self._numbers)}", self._server.work_done_progress
+        try:
+            await asyncio.wait_for(shown.create_async(token), CREATE_S)
+        except Exception as error:  # the client's own words; progress is a courtesy
+            self.log(f"no progress item: {error}")
+            return
+        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=False))
+        await done.wait()
+        shown.end(token, types.WorkDoneProgressEnd())
+        shown.tokens.pop(token, None)

@@ -1,0 +1,168 @@
+"""What happened -> the store: opportunities as they are answered, impressions and outcomes as the tracker decides them.
+
+Nothing here waits for a disk or sees source text leave: events hold numbers. Switched off, it forgets and writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from assistant.outcomes import Ended, Fact, OutcomeTracker, Seen
+from assistant.types import Completion, ModelInfo, Reason, Snapshot, Suggestion
+from telemetry.events import Event, Impression, Model, Opportunity, Outcome, Session, SessionEnd
+
+DECISION = {
+    Reason.SHOWN: "show",
+    Reason.UNSURE: "hide",
+    Reason.DISABLED: "suppressed_rule",
+    Reason.EXCLUDED: "suppressed_rule",
+    Reason.LANGUAGE: "suppressed_rule",
+    Reason.SKIPPED: "suppressed_rule",
+}
+"""Every other reason is a ``skip``: nothing was decided about a suggestion."""
+
+
+class Store(Protocol):
+    """What the journal needs of `telemetry.store.Store`."""
+
+    def record(self, event: Event) -> None:
+        """Queue an event; returns at once."""
+
+    def file_key(self, path: str) -> str:
+        """A name for a path that only this installation can make."""
+
+
+class Journal:
+    """One session's events. Call from the event loop's thread only."""
+
+    def __init__(
+        self,
+        store: Store,
+        new_id: Callable[[], str],
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._new_id = new_id
+        self._monotonic = monotonic
+        self._wall = wall
+        self._tracker = OutcomeTracker()
+        self._session = new_id()
+        self._model = ""
+
+    def begin(self, client: str, client_version: str, server_version: str) -> None:
+        self._store.record(Session(self._session, os.getpid(), client, client_version, server_version, self._ts()))
+
+    def model(self, info: ModelInfo) -> None:
+        """Answers come from this model from now on."""
+        self._model = info.sha256
+        self._store.record(Model(info.sha256, info.name, info.quantization, info.parameters))
+
+    def answered(self, snapshot: Snapshot, completion: Completion) -> None:
+        """One opportunity, with or without a suggestion. An excluded file leaves no name, not even a keyed one."""
+        opportunity = self._opportunity(snapshot, completion)
+        self._store.record(opportunity)
+        if completion.suggestion is not None:
+            self._write(self._tracker.offered(snapshot, completion.suggestion, opportunity.id, self._mono()))
+
+    def changed(self, uri: str, text: str) -> None:
+        self._write(self._tracker.changed(uri, text, self._mono()))
+
+    def closed(self, uri: str) -> None:
+        self._write(self._tracker.closed(uri, self._mono()))
+
+    def shown(self, id: str) -> None:
+        self._write(self._tracker.shown(id, self._mono()))
+
+    def accepted(self, id: str) -> None:
+        self._write(self._tracker.accepted(id, self._mono()))
+
+    def partially_accepted(self, id: str, chars: int) -> None:
+        """``chars`` code points of the suggestion's whole text, counted from its beginning."""
+        self._write(self._tracker.partially_accepted(id, chars, self._mono()))
+
+    def tick(self) -> None:
+        """Call about once a second: outcomes that only time decides."""
+        self._write(self._tracker.tick(self._mono()))
+
+    def end(self, reason: str) -> None:
+        self._write(self._tracker.finish(self._mono()))
+        self._store.record(SessionEnd(self._session, self._ts(), reason))
+
+    def _opportunity(self, snapshot: Snapshot, completion: Completion) -> Opportunity:
+        times, excluded = completion.timings, completion.reason is Reason.EXCLUDED
+        return Opportunity(
+            id=self._new_id(),
+            session=self._session,
+            ts_ms=self._ts(),
+            mono_ms=self._mono(),
+            language="" if excluded else snapshot.language,
+            file_key="" if excluded or snapshot.path is None else self._store.file_key(_inside(snapshot)),
+            trigger=snapshot.trigger.value,
+            model=self._model,
+            features=completion.features,
+            decision=DECISION.get(completion.reason, "skip"),
+            reason=completion.reason.value,
+            t_wait=times.wait,
+            t_context=times.context,
+            t_prefill=times.prefill,
+            t_decode=times.decode,
+            t_total=times.total,
+            prompt_tokens=completion.prompt_tokens,
+            reused_tokens=completion.reused_tokens,
+            new_tokens=completion.new_tokens,
+            cancelled=completion.reason in (Reason.CANCELLED, Reason.SUPERSEDED),
+        )
+
+    def _write(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            self._store.record(self._outcome(fact) if isinstance(fact, Ended) else self._impression(fact))
+
+    def _impression(self, fact: Seen) -> Impression:
+        shown, confidence = fact.suggestion, fact.suggestion.confidence
+        return Impression(
+            id=shown.id,
+            opportunity=fact.opportunity,
+            shown_ms=self._ts(fact.at_ms),
+            mono_ms=fact.at_ms,
+            n_chars=len(shown.inserted),
+            n_lines=_lines(shown),
+            n_tokens=confidence.tokens if confidence else 0,
+            mean_logprob=confidence.mean_logprob if confidence else None,
+            min_logprob=confidence.min_logprob if confidence else None,
+            source=shown.source.value,
+            how=fact.how,
+        )
+
+    def _outcome(self, fact: Ended) -> Outcome:
+        return Outcome(
+            impression=fact.suggestion,
+            kind=fact.kind,
+            ts_ms=self._ts(fact.at_ms),
+            mono_ms=fact.at_ms,
+            visible_ms=fact.visible_ms,
+            accepted_chars=fact.accepted_chars,
+            accepted_lines=fact.accepted_lines,
+            how=fact.how,
+        )
+
+    def _mono(self) -> float:
+        return self._monotonic() * 1000
+
+    def _ts(self, mono_ms: float | None = None) -> int:
+        """UTC milliseconds now, or at a moment of the monotonic clock."""
+        past = 0.0 if mono_ms is None else self._mono() - mono_ms
+        return int(self._wall() * 1000 - past)
+
+
+def _inside(snapshot: Snapshot) -> str:
+    """The file's path from its workspace folder's name on: a checkout that moves keeps its keys, two projects share none."""
+    path, root = (snapshot.path or "").replace("\\", "/"), (snapshot.root or "").replace("\\", "/").rstrip("/")
+    return path.removeprefix(root[: root.rfind("/") + 1]) if root else path
+
+
+def _lines(suggestion: Suggestion) -> int:
+    return suggestion.inserted.count("\n") + 1

@@ -1,0 +1,27 @@
+"""Where Sotto keeps its data on each platform. Makes nothing, knows nothing of what is kept there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def default_data_dir(
+    platform: str = sys.platform, environment: Mapping[str, str] | None = None, home: Path | None = None
+) -> Path:
+    """The user's own data folder for Sotto; it need not exist yet.
+
+    Linux and the other Unixes follow the XDG base directory specification, which says to ignore a relative
+    ``XDG_DATA_HOME``.
+    """
+    environment = os.environ if environment is None else environment
+    home = home or Path.home()
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "sotto"
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "sotto"
+    named = environment.get("XDG_DATA_HOME", "")
+    base = Path(named) if os.path.isabs(named) else home / ".local" / "share"
+    return base / "sotto"

@@ -1,0 +1,387 @@
+"""Scripted traces of a user at a keyboard give exactly these facts; random ones never end an impression twice."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.outcomes import Ended, Fact, OutcomeTracker, Seen
+from assistant.types import Snapshot, Source, Suggestion
+
+FINAL = {"accepted", "rejected", "typed_through", "superseded", "ignored", "undone", "censored"}
+URI = "file:///a.py"
+
+
+@dataclass
+class Desk:
+    """A document, a cursor, a clock and the tracker; collects the facts in order."""
+
+    text: str = "def f(x):\n    \n\ny = 1\n"
+    at: int = 14
+    now: float = 1000.0
+    uri: str = URI
+    tracker: OutcomeTracker = field(default_factory=OutcomeTracker)
+    facts: list[Fact] = field(default_factory=list)
+    ids: itertools.count[int] = field(default_factory=itertools.count)
+
+    def offer(self, ghost: str, start: int | None = None, end: int | None = None, inserted: str | None = None) -> str:
+        start, end = self.at if start is None else start, self.at if end is None else end
+        new = f"s{next(self.ids)}"
+        suggestion = Suggestion(new, ghost, ghost if inserted is None else inserted, start, end, Source.MODEL, None)
+        self.facts += self.tracker.offered(Snapshot(self.uri, "python", self.text, self.at), suggestion, f"o-{new}", self.now)
+        return new
+
+    def type(self, text: str, pause: float = 100.0) -> Desk:
+        for char in text:
+            self.insert(char, pause)
+        return self
+
+    def insert(self, text: str, pause: float = 100.0, behind: str = "") -> Desk:
+        self.set(self.text[: self.at] + text + behind + self.text[self.at :], pause)
+        self.at += len(text)
+        return self
+
+    def set(self, text: str, pause: float = 100.0) -> Desk:
+        self.wait(pause)
+        self.text = text
+        self.facts += self.tracker.changed(self.uri, text, self.now)
+        return self
+
+    def wait(self, ms: float) -> Desk:
+        self.now += ms
+        return self
+
+    def say(self, facts: list[Fact]) -> Desk:
+        self.facts += facts
+        return self
+
+    def finish(self) -> list[tuple[str, str, str, float, int]]:
+        """The session ends now. Every outcome as (id, kind, how, visible ms, characters)."""
+        self.facts += self.tracker.finish(self.now)
+        return [(f.suggestion, f.kind, f.how, f.visible_ms, f.accepted_chars) for f in self.facts if isinstance(f, Ended)]
+
+    def seen(self) -> list[tuple[str, str]]:
+        return [(fact.suggestion.id, fact.how) for fact in self.facts if isinstance(fact, Seen)]
+
+
+def test_inserted_in_one_step_is_accepted_by_inference() -> None:
+    desk = Desk()
+    desk.offer("return x + 1")
+    assert desk.insert("return x + 1", pause=800).finish() == [("s0", "accepted", "inferred", 800.0, 12)]
+    assert desk.seen() == [("s0", "inferred")]
+
+
+@pytest.mark.parametrize("command_first", [True, False])
+def test_the_accept_command_wins_over_inference_in_either_order(command_first: bool) -> None:
+    desk = Desk()
+    desk.offer("return x")
+    desk.wait(500)
+    if command_first:
+        desk.say(desk.tracker.accepted("s0", desk.now)).insert("return x", pause=0)
+    else:
+        desk.insert("return x", pause=0).say(desk.tracker.accepted("s0", desk.now))
+    assert desk.finish() == [("s0", "accepted", "command", 500.0, 8)]
+
+
+def test_a_command_rescues_what_looked_like_a_rejection() -> None:
+    """An editor that indents anew while it accepts gives a text that is not the suggestion's."""
+    desk = Desk()
+    desk.offer("return x")
+    desk.insert("    return x").say(desk.tracker.accepted("s0", desk.now + 5))
+    assert [row[:3] for row in desk.finish()] == [("s0", "accepted", "command")]
+
+
+def test_typed_to_the_end_key_by_key_is_typed_through() -> None:
+    desk = Desk()
+    desk.offer("pass")
+    assert desk.type("pass").finish() == [("s0", "typed_through", "inferred", 400.0, 4)]
+
+
+def test_most_of_it_typed_is_typed_through_whatever_comes_then() -> None:
+    desk = Desk()
+    desk.offer("abcdefghij")
+    assert desk.type("abcdefghX").finish() == [("s0", "typed_through", "inferred", 900.0, 8)]
+
+
+def test_typing_something_else_is_a_rejection_that_remembers_how_far_it_went() -> None:
+    desk = Desk()
+    desk.offer("return x + 1")
+    assert desk.type("re").type("X").finish() == [("s0", "rejected", "inferred", 300.0, 2)]
+
+
+def test_erasing_before_the_cursor_is_a_rejection() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    assert desk.set(desk.text[:13] + desk.text[14:]).finish() == [("s0", "rejected", "inferred", 100.0, 0)]
+
+
+def test_a_remainder_from_the_cache_is_the_same_impression() -> None:
+    desk = Desk()
+    desk.offer("return x + 1")
+    desk.type("ret")
+    desk.offer("urn x + 1")
+    desk.type("urn ")
+    last = desk.offer("x + 1")
+    desk.wait(300).insert("x + 1", pause=0).say(desk.tracker.accepted(last, desk.now))
+    assert desk.finish() == [("s0", "accepted", "command", 1000.0, 12)]
+    assert desk.seen() == [("s0", "inferred")]
+
+
+def test_the_same_answer_asked_for_again_is_the_same_impression_and_starts_the_timeout_anew() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    desk.wait(9000).offer("return x")
+    assert desk.wait(9000).finish() == [("s0", "censored", "inferred", 18000.0, 0)]
+
+
+def test_another_answer_supersedes() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    desk.wait(400).offer("yield x")
+    assert desk.finish() == [("s0", "superseded", "inferred", 400.0, 0), ("s1", "censored", "inferred", 0.0, 0)]
+
+
+def test_no_action_for_ten_seconds_is_ignored_however_late_the_tick() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    assert desk.say(desk.tracker.tick(desk.now + 59_000)).facts[1:] == []
+    assert [(f.kind, f.visible_ms) for f in desk.tracker.tick(desk.now + 60_000) if isinstance(f, Ended)] == [
+        ("ignored", 10_000.0)
+    ]
+
+
+def test_taken_after_long_reading_is_still_accepted() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    assert desk.insert("return x", pause=15_000).finish() == [("s0", "accepted", "inferred", 15_000.0, 8)]
+
+
+def test_offered_again_after_a_long_silence_is_still_the_same_impression() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    desk.wait(15_000).offer("return x")
+    assert desk.wait(100).finish() == [("s0", "censored", "inferred", 15_100.0, 0)]
+    assert desk.seen() == [("s0", "inferred")]
+
+
+def test_undo_right_after_the_acceptance() -> None:
+    desk = Desk()
+    before = desk.text
+    desk.offer("return x")
+    assert desk.insert("return x").set(before).finish() == [("s0", "undone", "inferred", 100.0, 0)]
+
+
+def test_undo_after_the_command_that_came_before_the_change() -> None:
+    desk = Desk()
+    before = desk.text
+    desk.offer("return x")
+    desk.say(desk.tracker.accepted("s0", desk.now)).insert("return x").set(before)
+    assert [row[:3] for row in desk.finish()] == [("s0", "undone", "inferred")]
+
+
+def test_a_late_undo_leaves_the_acceptance() -> None:
+    desk = Desk()
+    before = desk.text
+    desk.offer("return x")
+    assert [row[1] for row in desk.insert("return x").set(before, pause=5_001).finish()] == ["accepted"]
+
+
+def test_closing_the_document_is_ignoring_and_the_end_of_the_session_is_censored() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    desk.wait(50).say(desk.tracker.closed(URI, desk.now))
+    other = Desk(tracker=desk.tracker, uri="untitled:1", ids=desk.ids, facts=desk.facts, now=desk.now)
+    other.offer("return x")
+    assert other.wait(70).finish() == [("s0", "ignored", "inferred", 50.0, 0), ("s1", "censored", "inferred", 70.0, 0)]
+
+
+def test_partial_acceptances_grow_and_precede_the_end() -> None:
+    desk = Desk()
+    id = desk.offer("one two\nthree four")
+    for chars in (3, 3, 7, 5):
+        desk.say(desk.tracker.partially_accepted(id, chars, desk.wait(100).now))
+    desk.insert("one two", pause=0).say(desk.tracker.partially_accepted(id, 18, desk.wait(100).now))
+    assert [(f.kind, f.accepted_chars, f.accepted_lines, f.final) for f in desk.facts if isinstance(f, Ended)] == [
+        ("accepted_word", 3, 1, False),
+        ("accepted_line", 7, 1, False),
+    ]
+    assert desk.finish()[2:] == [("s0", "accepted", "notified", 500.0, 18)]
+
+
+def test_a_partial_acceptance_told_after_the_end_is_no_news() -> None:
+    desk = Desk()
+    id = desk.offer("pass")
+    desk.type("pass").say(desk.tracker.partially_accepted(id, 2, desk.now)).say(desk.tracker.rejected(id, desk.now))
+    assert desk.finish() == [("s0", "typed_through", "inferred", 400.0, 4)]
+
+
+def test_a_partial_length_counts_from_the_start_of_the_replaced_range() -> None:
+    desk = Desk(text="x = foo", at=7)
+    id = desk.offer("x = foobar(1)", start=0, end=7, inserted="bar(1)")
+    desk.say(desk.tracker.partially_accepted(id, 10, desk.now))
+    assert desk.finish()[0] == ("s0", "accepted_word", "notified", 0.0, 3)
+
+
+def test_dismissed_by_the_client() -> None:
+    desk = Desk()
+    id = desk.offer("return x")
+    desk.wait(300).say(desk.tracker.rejected(id, desk.now))
+    assert desk.finish() == [("s0", "rejected", "notified", 300.0, 0)]
+
+
+def test_once_a_client_reports_displays_only_reported_ones_count() -> None:
+    desk = Desk()
+    desk.say(desk.tracker.shown(desk.offer("return x"), desk.now))
+    desk.offer("yield x")
+    third = desk.offer("raise x")
+    assert desk.seen() == [("s0", "inferred")]
+    desk.wait(20).say(desk.tracker.shown(third, desk.now))
+    desk.insert("raise x", pause=200)
+    assert desk.finish() == [("s0", "superseded", "inferred", 20.0, 0), ("s2", "accepted", "inferred", 200.0, 7)]
+    assert desk.seen() == [("s0", "inferred"), ("s2", "notified")]
+
+
+def test_an_unreported_answer_that_is_taken_was_seen_after_all() -> None:
+    desk = Desk()
+    desk.say(desk.tracker.shown("unknown", desk.now))
+    id = desk.offer("return x")
+    desk.insert("return x").say(desk.tracker.accepted(id, desk.now))
+    assert desk.seen() == [("s0", "inferred")]
+    assert [row[:3] for row in desk.finish()] == [("s0", "accepted", "command")]
+
+
+def test_mid_line_where_the_suggestion_repeats_the_rest_of_the_line() -> None:
+    text = "print()\n"
+    desk = Desk(text=text, at=6)
+    desk.offer("a, b)", end=7, inserted="a, b")
+    assert [row[1::3] for row in desk.set("print(a, b)\n").finish()] == [("accepted", 4)]
+    desk = Desk(text=text, at=6)
+    desk.offer("a, b)", end=7, inserted="a, b")
+    assert [row[1] for row in desk.type("a, b").finish()] == ["typed_through"]
+
+
+def test_overtyping_what_the_suggestion_replaces_in_the_middle() -> None:
+    desk = Desk(text="def f()\n", at=6)
+    desk.offer("x): return x", end=7, inserted="x): return x")
+    desk.set("def f(x)\n").set("def f(x):\n").set("def f(x): \n")
+    assert [row[1] for row in desk.set("def f(x): return x\n").finish()] == ["accepted"]
+
+
+def test_brackets_that_the_editor_closes_are_no_divergence() -> None:
+    desk = Desk()
+    desk.offer("print(x[0])")
+    desk.type("print").insert("(", behind=")").type("x").insert("[", behind="]").type("0")
+    assert [row[1] for row in desk.finish()] == ["typed_through"]
+
+
+def test_a_closing_bracket_of_the_users_own_is_a_divergence() -> None:
+    desk = Desk()
+    desk.offer("print x, y, z")
+    assert [row[1] for row in desk.type("print)").finish()] == ["rejected"]
+
+
+def test_edits_on_other_lines_move_the_suggestion() -> None:
+    desk = Desk()
+    desk.offer("return x")
+    desk.set("import os\n" + desk.text).set(desk.text.replace("y = 1", "y = 22"))
+    desk.at += len("import os\n")
+    assert [row[1] for row in desk.type("ret").insert("urn x").finish()] == ["accepted"]
+
+
+def test_edits_elsewhere_on_the_line_are_divergences() -> None:
+    desk = Desk(text="a = \nb\n", at=4)
+    desk.offer("1 + 2")
+    assert [row[1] for row in desk.set("aa = \nb\n").finish()] == ["rejected"]
+
+
+def test_lines_and_characters_beyond_the_basic_plane() -> None:
+    desk = Desk(text='s = "é🙂', at=7)
+    desk.offer('🙂🙂"\nnext("é")')
+    desk.type("🙂")
+    desk.insert('🙂"\nnext("é")')
+    assert desk.finish() == [("s0", "accepted", "inferred", 200.0, 13)]
+    ended = desk.facts[-1]
+    assert isinstance(ended, Ended)
+    assert ended.accepted_lines == 2
+
+
+def test_unknown_ids_and_documents_say_nothing() -> None:
+    tracker = OutcomeTracker()
+    assert tracker.accepted("x", 1) + tracker.shown("x", 2) + tracker.partially_accepted("x", 3, 3) == []
+    assert tracker.rejected("x", 4) + tracker.changed(URI, "t", 5) + tracker.closed(URI, 6) + tracker.finish(7) == []
+
+
+GHOSTS = st.sampled_from(["ab", "abc", "(a)", "a\n b", "🙂a", "b"])
+STEPS = st.one_of(
+    st.tuples(st.just("offer"), GHOSTS),
+    st.tuples(st.just("type"), st.sampled_from(["a", "b", "c", "(", "🙂", "\n"])),
+    st.tuples(st.just("take"), st.integers(0, 6)),
+    st.tuples(st.just("erase"), st.integers(1, 3)),
+    st.tuples(st.just("elsewhere"), st.integers(0, 30)),
+    st.tuples(st.just("undo"), st.just(0)),
+    st.tuples(st.sampled_from(["accepted", "shown", "rejected", "again"]), st.integers(0, 6)),
+    st.tuples(st.just("part"), st.integers(0, 6)),
+    st.tuples(st.just("close"), st.just(0)),
+    st.tuples(st.just("wait"), st.sampled_from([10.0, 900.0, 1100.0, 6000.0, 11_000.0, 70_000.0])),
+)
+
+
+def _step(desk: Desk, ghosts: dict[str, str], past: list[str], what: str, value: object) -> None:
+    ids = list(ghosts)
+    id = ids[-1 - min(value, len(ids) - 1)] if ids and isinstance(value, int) else "none"
+    tracker, now = desk.tracker, desk.now
+    past.append(desk.text)
+    if what == "offer":
+        ghosts[desk.offer(str(value))] = str(value)
+    elif what == "type":
+        desk.insert(str(value))
+    elif what == "take" and ids:
+        desk.insert(ghosts[id])
+    elif what == "erase" and isinstance(value, int):
+        start = max(0, desk.at - value)
+        desk.set(desk.text[:start] + desk.text[desk.at :])
+        desk.at = start
+    elif what == "elsewhere" and isinstance(value, int):
+        desk.set(desk.text[:value] + "\n" + desk.text[value:])
+    elif what == "undo":
+        desk.set(past[-2] if len(past) > 1 else desk.text)
+        desk.at = min(desk.at, len(desk.text))
+    elif what == "again" and ids:
+        text = ghosts[id]
+        again = Suggestion(id, text, text, desk.at, desk.at, Source.CACHE, None)
+        desk.say(tracker.offered(Snapshot(desk.uri, "python", desk.text, desk.at), again, "o", now))
+    elif what == "part":
+        desk.say(tracker.partially_accepted(id, int(now) % 5, now))
+    elif what == "close":
+        desk.say(tracker.closed(desk.uri, now))
+    elif what == "wait" and isinstance(value, float):
+        desk.wait(value).say(tracker.tick(desk.now))
+    elif what in ("accepted", "shown"):
+        desk.say(getattr(tracker, what)(id, now))
+    elif what == "rejected":
+        desk.say(tracker.rejected(id, now))
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_every_impression_ends_exactly_once_whatever_happens(steps: list[tuple[str, object]]) -> None:
+    desk, ghosts, past = Desk(text="x\n\ny", at=2), dict[str, str](), list[str]()
+    for what, value in steps:
+        _step(desk, ghosts, past, what, value)
+    desk.finish()
+    state: dict[str, str] = {}
+    for fact in desk.facts:
+        if isinstance(fact, Seen):
+            assert fact.suggestion.id not in state, "seen twice"
+            state[fact.suggestion.id] = "open"
+        else:
+            assert state[fact.suggestion] == "open", "an end without a beginning, or after the end"
+            assert (fact.kind in FINAL) == fact.final
+            assert 0 <= fact.accepted_chars <= len(ghosts[fact.suggestion])
+            assert fact.visible_ms >= 0
+            state[fact.suggestion] = "ended" if fact.final else "open"
+    assert set(state.values()) <= {"ended"}
+    assert desk.tracker.finish(desk.now) == []
