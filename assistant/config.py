@@ -79,8 +79,9 @@ class Config:
         minimum=0,
         maximum=2000,
     )
+    # Shipped model, 300 held-out cursors: 0.55 hides 30 % of what it would say and 8 % of what was exactly right.
     min_confidence: float = setting(
-        0.35,
+        0.55,
         "Show an automatic suggestion only when the model's mean token probability is at least this.",
         minimum=0.0,
         maximum=1.0,

@@ -75,3 +75,11 @@ def _brace_header(site: Site) -> int | None:
     indent = len(line) - len(line.lstrip(" \t"))
     follow = site.below[0] if site.below and not site.rest.strip() else ""
     return indent if len(follow) - len(follow.lstrip(" \t")) <= indent else None
+
+
+def has_body(site: Site) -> bool:
+    """Whether the cursor stands behind a header (Python) whose block is there already: the line is complete."""
+    if site.language != "python" or not site.line_before.rstrip().endswith(":") or site.rest.strip() or site.stack:
+        return False
+    below = site.below[0] if site.below else ""
+    return len(below) - len(below.lstrip(" \t")) > len(site.indent)

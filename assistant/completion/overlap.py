@@ -26,17 +26,18 @@ class Fit:
 
 
 def cut_rest(text: str, site: Site) -> str:
-    """Cut an end of a single line that repeats the beginning of the line's rest."""
+    """Cut an end of a single line that repeats the beginning of the line's rest. A short overlap, or one of closers
+    alone, may be chance: it is cut only where that leaves more brackets and quotes in pairs.
+    """
     rest = for_model(site.rest).rstrip()
-    if not rest.strip() or "\n" in text or (only_closers(rest) and not site.in_text):
-        return text  # brackets of code are `fit_closers`' matter
-    if text.rstrip().startswith(rest.lstrip()) or rest.lstrip().startswith(text.strip()):
+    if not rest.strip() or "\n" in text:
+        return text
+    closers = only_closers(rest) and not site.in_text
+    if not closers and (text.rstrip().startswith(rest.lstrip()) or rest.lstrip().startswith(text.strip())):
         return ""
     lengths = [n for n in range(min(len(rest), len(text)), 0, -1) if text.endswith(rest[:n])]
-    cuts = {n: text[:-n] for n in lengths}
-    sure = [cuts[n] for n in lengths if n == len(rest) or n >= _MIN_PARTIAL]
-    chance = [cuts[n] for n in lengths if n < _MIN_PARTIAL]  # only where that pairs more brackets and quotes
-    return min([*sure, text, *chance], key=site.imbalance)
+    sure = [text[:-n] for n in lengths if not closers and (n == len(rest) or n >= _MIN_PARTIAL)]
+    return min([*sure, text, *(text[:-n] for n in lengths)], key=site.imbalance)
 
 
 def cut_lines_below(text: str, site: Site) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from assistant.completion.context import Site
 from assistant.completion.indentation import reindent
-from assistant.completion.multiline import Mode, only_closers
+from assistant.completion.multiline import Mode, has_body, only_closers
 from assistant.completion.overlap import Fit, close_block, cut_lines_below, cut_rest, fit_closers, glues_words, swallows_rest
 from assistant.completion.repeats import assigns_itself, is_degenerate, repeats_above, repeats_next
 from assistant.workspace.brackets import in_text, is_among, scan
@@ -142,7 +142,7 @@ def is_worthless(fitted: Fit, site: Site) -> bool:
         return True
     if is_degenerate(text) or repeats_above(text, site) or repeats_next(text, site):
         return True
-    if assigns_itself(text, site):
+    if assigns_itself(text, site) or (has_body(site) and not text.lstrip().startswith("#")):
         return True
     return glues_words(fitted, site) or swallows_rest(fitted, site) or is_broken(fitted, site)
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import math
 
 from assistant.completion.context import Site
-from assistant.completion.multiline import only_closers
+from assistant.completion.multiline import has_body, only_closers
 from assistant.types import Confidence
 
 _LEAST_CONTEXT = 2  # characters that are no white space, in both windows; below this the model can only guess
 
 
 def skip(site: Site) -> bool:
-    """Whether an automatic request here is not worth running the model: inside a word, in the white space before a
-    line's code, or in a file with nothing in it.
+    """Whether an automatic request here is not worth running the model: inside a word, in the white space before a line's
+    code, behind a header that has its block, or in a file with nothing in it.
     """
     ahead = site.rest[:1]
     if ahead.isalnum() or ahead == "_":
         return True
-    if not site.line_before.strip() and not only_closers(site.rest):
+    if has_body(site) or (not site.line_before.strip() and not only_closers(site.rest)):
         return True
     return len("".join((site.prefix + site.suffix).split())) < _LEAST_CONTEXT
 

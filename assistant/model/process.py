@@ -184,7 +184,12 @@ def _parsed(read: Callable[[JsonObject], Request], frame: JsonObject) -> Request
 
 def _sentence(error: Exception) -> str:
     """One line for the user: our own errors as they are, others with their kind."""
-    text = str(error) if isinstance(error, EngineError) else f"the engine stumbled: {type(error).__name__}: {error}"
+    if isinstance(error, EngineError):
+        text = str(error)
+    elif isinstance(error, ModuleNotFoundError):
+        text = f"the engine needs the package {error.name}; run: {sys.executable} -m pip install {error.name}"
+    else:
+        text = f"the engine stumbled: {type(error).__name__}: {error}"
     return " ".join(text.split())
 
 

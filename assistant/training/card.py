@@ -29,7 +29,8 @@ def write(preset: str, config: ModelConfig, recipe: Recipe, figures: dict[str, A
                 "## Limits\n\n" + LIMITS,
                 "## Data\n\n" + _data(manifest, data),
                 "## Make it again\n\n"
-                + f"`sotto train --preset {preset}`; the same corpus hash, seed and thread count give the same weights.",
+                + f"`sotto train --preset {preset}`: the same corpus hash, seed and thread count give the same weights,\n"
+                "as long as nothing is changed while it runs; what was changed here is noted below.",
             )
         )
         + "\n"

@@ -38,7 +38,11 @@ def resident_mb(pid: int | None) -> float | None:
 
 
 async def _editor(rounds: int, folder: Path, model: str, threads: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Initialize, then ``rounds`` completions asked for by hand after a typed key: no debounce, no cache, the whole path."""
+    """Initialize, then about ``rounds`` completions asked for by hand after typed keys, so without debounce.
+
+    ``new_place`` is the first key on each line; ``keystroke`` the keys after it, as a user meets them: some run the model
+    over a warm KV cache, some are typed through what is shown.
+    """
     text = read_source(SAMPLE)
     target = folder / "tools.py"
     target.write_text(text, encoding="utf-8")

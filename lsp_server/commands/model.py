@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def verify(model: str, as_json: bool) -> int:
     return _run(["verify", "--model", model], "checking", as_json, _show_checks)
 
 
-def _run(arguments: Sequence[str], doing: str, as_json: bool, show: Any) -> int:
+def _run(arguments: Sequence[str], doing: str, as_json: bool, show: Callable[[Console, dict[str, Any]], None]) -> int:
     """Run the exporter and show its answer; returns its exit code, or 2 with one sentence when it has none to give."""
     with Console(stderr=True, quiet=as_json).status(f"{doing} the model"):
         code, answer = _ask(python_command("assistant.model.export", *arguments))

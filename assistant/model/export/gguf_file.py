@@ -1,10 +1,11 @@
 """One GGUF file for llama.cpp and what is built on it, written by the `gguf` package.
 
-Knows GGUF's names and llama.cpp's tokenizers. None of llama.cpp's pre-tokenizers cuts Python as ours does: the best of
-them gives the same tokens on 10 % of the lines of the standard library, because they hand the last space of an indentation
-to the word after it. Its "llama" tokenizer (SentencePiece BPE) cuts nothing and takes the best-scored pair of neighbours;
-with our merge ranks as scores, runs of spaces first, it gives the same tokens on all ASCII lines that were tried (6,007 of
-6,007). What remains: a character outside the vocabulary is spelled byte by byte where ours may join two of its bytes.
+Knows GGUF's names and llama.cpp's tokenizers. None of llama.cpp's pre-tokenizers cuts Python as ours does: the usual ones
+give the same tokens on 10 % of the lines of the standard library, because they hand the last space of an indentation to the
+word after it, and the best on 89 %, because it parts a number from the space before it. Its "llama" tokenizer (SentencePiece
+BPE) cuts nothing and joins the best-scored neighbours; with our merge ranks as scores, runs of spaces first, it gives the
+same tokens on all 85,754 different ASCII lines of the library's modules. What remains: a character outside the vocabulary is
+spelled byte by byte where ours may join two of its bytes (5 of the 17 other lines).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ Q8_BLOCK = 32
 """Weights of a row that share one scale; a row that is no multiple of it is kept in half precision, as llama.cpp does."""
 SPACE = "\u2581"
 """How SentencePiece writes a space, inside its vocabulary."""
+HEXADECIMAL = frozenset(bytes([byte]) for byte in (0, *range(0x80, 0x100)))
+"""Bytes that are spelled as ``<0x..>``: those that are no character of their own, and the one that ends a string in C."""
 
 NAMES = {
     "embed": "token_embd.weight",
@@ -122,11 +125,11 @@ def _add_vocabulary(writer: Any, gguf: Any, source: Checkpoint, path: Path) -> N
 
 
 def _entries(kinds: Any, source: Checkpoint, spelling: dict[int, str]) -> Iterator[tuple[bytes, int]]:
-    """(text, kind) of every row of the embedding. A byte that is no character of its own is spelled as hexadecimals."""
+    """(text, kind) of every row of the embedding."""
     for token, spelled in enumerate(source.tokenizer.token_bytes):
         if not spelled:
             yield spelling.get(token, f"[unused {token}]").encode(), kinds.CONTROL
-        elif len(spelled) == 1 and spelled[0] >= 0x80:
+        elif spelled in HEXADECIMAL:
             yield f"<0x{spelled[0]:02X}>".encode(), kinds.BYTE
         else:
             yield spelled.replace(b" ", SPACE.encode()), kinds.NORMAL

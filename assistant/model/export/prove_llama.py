@@ -52,7 +52,7 @@ def greedy_of_ours(model: Transformer, ids: list[int], theirs: list[int]) -> lis
     """What the plain loop chooses after ``ids`` as long as it chooses as they did, and its own token where it first does not.
 
     The loop would run the model once for each token. One pass over their tokens gives every one of its choices, because
-    each depends on the tokens before it only; with 50 M parameters that is half a minute instead of ten.
+    each depends on the tokens before it only.
     """
     with torch.inference_mode():
         hidden, _ = model.hidden(torch.tensor([ids + theirs[:-1]]))

@@ -149,6 +149,7 @@ BLOCKS = [
         "class A:\n\tdef f(self):\n\t\tif x:\n\t\t\treturn 1\n\t\treturn 2\n",
     ),
     ("class A:\n    def f(self):|\n", "\n\t\treturn 1\n", "class A:\n    def f(self):\n        return 1\n"),
+    ("def f():|\n    return x\n", " pass", None),
     ("def f():|\n    return x\n", " # go\n    return x", "def f(): # go\n    return x\n"),
     ("x = [\n|\n]\n", "    1,\n    2,\n]", "x = [\n    1,\n    2,\n]\n"),
     ("def f():|\r\n", "\n    x = 1\n    return x", "def f():\r\n    x = 1\r\n    return x\r\n"),
