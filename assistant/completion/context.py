@@ -191,8 +191,15 @@ class Site:
         return self._outlook.missing
 
     def imbalance(self, text: str, over: int = 0) -> int:
-        """How many brackets and quotes lack a partner once ``text`` replaces the first ``over`` characters after the cursor."""
-        return self._outlook.imbalance(text, over)
+        """How many brackets and quotes lack a partner once ``text`` replaces the first ``over`` characters after the cursor.
+
+        Inside a string or a comment the brackets of the line count as well: prose has pairs too.
+        """
+        return self._outlook.imbalance(text, over) + (self._prose.imbalance(text, over) if self.in_text else 0)
+
+    @cached_property
+    def _prose(self) -> Outlook:
+        return Outlook.of(scan(self.line_before, "plaintext").stack, self.rest, "plaintext")
 
     @property
     def in_text(self) -> bool:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from assistant.completion.context import Site
 from assistant.workspace.brackets import in_text, scan
 
+_CODE_END = re.compile(r"\s*(#.*)?$")
 _MODEL_TAB = 4  # columns the model means by a tab where the buffer has spaces of another width
 
 
@@ -93,3 +94,20 @@ def _header(lines: list[str], site: Site) -> tuple[int, int] | None:
         if re.search(r"[:{]\s*$", line) and follow.strip():
             return len(_lead(line)), len(_lead(follow))
     return None
+
+
+def cut_stray_indent(text: str, site: Site) -> str:
+    """End the text before a line that is deeper than the one above it though nothing above opens a block (Python)."""
+    if site.language != "python" or "\n" not in text:
+        return text
+    above, stack, at = site.line_before + text.partition("\n")[0], site.stack, 0
+    for line in text.split("\n")[1:]:
+        start = at
+        at = text.index("\n", at) + 1
+        stack = scan(text[start:at], site.language, stack).stack
+        if line.strip() and not stack:
+            bare = _CODE_END.sub("", above)
+            if above.strip() and len(_lead(line)) > len(_lead(above)) and not bare.endswith((":", "\\")):
+                return text[: at - 1].rstrip()
+            above = line
+    return text

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from assistant.completion.context import Site
-from assistant.completion.indentation import reindent
+from assistant.completion.indentation import cut_stray_indent, reindent
 from assistant.completion.multiline import Mode, has_body, only_closers
 from assistant.completion.overlap import Fit, close_block, cut_lines_below, cut_rest, fit_closers, glues_words, swallows_rest
 from assistant.completion.repeats import assigns_itself, is_degenerate, repeats_above, repeats_next
@@ -79,14 +79,13 @@ def start_on_cursor_line(text: str, site: Site) -> str:
 
 
 def trim_dangling(text: str, site: Site) -> str:
-    """Cut half a thought at the very end: a dot without a name, a quote that only opens a string that nothing closes."""
+    """Cut half a thought at the end: a dot without a name, a string of one line that nothing closes."""
     result = scan(text, site.language, site.stack)
     if not in_text(result.stack):
         return text[:-1] if re.search(r"[\w)\]]\.$", text) else text
-    last = result.marks[-1] if result.marks else None
-    if last is None or not last.opens or last.end < len(text) or site.imbalance(text) < site.imbalance(text[: last.start]):
-        return text
-    return text[: last.start].rstrip()
+    start = result.stack[-1].at
+    ends = result.stack[-1].mark in ('"', "'") and not is_among(result.stack[-1], site.stack)
+    return text[:start].rstrip() if ends and site.imbalance(text) >= site.imbalance(text[:start]) else text
 
 
 def close_string(text: str, site: Site, mode: Mode) -> str:
@@ -112,7 +111,7 @@ def is_broken(fitted: Fit, site: Site) -> bool:
 def tidy(raw: str, site: Site, mode: Mode) -> str:
     """The model's text as text of this buffer: its lines, its indentation, nothing of the model's own marks."""
     text = close_string(trim(plain_lines(drop_specials(raw), mode), site), site, mode)
-    return drop_headers(reindent(start_on_cursor_line(text, site), site), site)
+    return drop_headers(cut_stray_indent(reindent(start_on_cursor_line(text, site), site), site), site)
 
 
 def drop_headers(text: str, site: Site) -> str:
