@@ -31,7 +31,7 @@ MAY_IMPORT_OTHERS = {
     "kernels": {"torch", "numpy"},
     "telemetry": {"sqlite_utils"},
     "model": {"torch", "numpy", "tokenizers", "safetensors", "rich"},
-    "assistant": {"tree_sitter", "tree_sitter_python", "pathspec", "numpy"},
+    "assistant": {"tree_sitter", "tree_sitter_python", "pathspec", "numpy", "watchdog"},
     "lsp_server": {"pygls", "lsprotocol", "rich", "attrs"},
 }
 
