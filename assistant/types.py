@@ -207,7 +207,7 @@ class Finish(str, Enum):
 class Chunk:
     """New text as it streams. ``logprobs`` has one natural-log probability for each token it took.
 
-    The last chunk of an answer carries ``finish``, and the phases' costs.
+    Every chunk carries the phases' costs so far; the last one of an answer has ``finish``.
     """
 
     text: str

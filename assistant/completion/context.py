@@ -18,7 +18,7 @@ from assistant.types import Indent, Snapshot
 from assistant.workspace import parse
 from assistant.workspace.brackets import Open, Outlook, in_text, scan
 
-CHARS_PER_TOKEN = 3.3  # measured on held-out Python with the shipped tokenizer
+CHARS_PER_TOKEN = 3.3  # the standard library in the shipped tokenizer; the densest files have 2.2, and the engine cuts those
 PREFIX_SHARE, SUFFIX_SHARE = 0.7, 0.2  # the tenth that is left absorbs dense code
 HEADER_TOKENS = 32  # path and special tokens
 SCAN_BEFORE, SCAN_AFTER = parse.REACH_BEFORE, parse.REACH_AFTER
@@ -171,14 +171,24 @@ class Site:
         """The same behind the cursor."""
         return self.text[self.offset : self.offset + SCAN_AFTER].replace("\r\n", "\n")
 
-    @cached_property
-    def _outlook(self) -> Outlook:
-        head = self.head[parse.safe_start(self.head, self.language) :]
-        stack = scan(head, self.language).stack
+    def _look_out(self, lead: str) -> Outlook:
+        """What is open before ``lead``, the end of the text before the cursor, and what closes it."""
+        head = self.head if self.offset <= SCAN_BEFORE else self.head[parse.safe_start(self.head, self.language) :]
+        stack = scan(head[: len(head) - len(lead)], self.language).stack
         near = parse.until_definition(self.tail, self.language)
         whole = len(near) < len(self.tail) or len(self.text) - self.offset <= SCAN_AFTER
-        line = len(head) - len(self.line_before)
-        return Outlook.of(stack, near, self.language, indent=len(self.indent), line=line, whole=whole)
+        line, indent = len(head) - len(self.line_before), len(self.indent)
+        return Outlook.of(stack, near, self.language, indent=indent, line=line, whole=whole, lead=lead)
+
+    @cached_property
+    def _outlook(self) -> Outlook:
+        return self._look_out("")
+
+    @cached_property
+    def _edge(self) -> Outlook:
+        """The same, with quotes that stand just before the cursor not read yet: more quotes may make three of them."""
+        quotes = len(self.line_before) - len(self.line_before.rstrip("\"'`"))
+        return self._look_out(self.line_before[-quotes:]) if quotes else self._outlook
 
     @property
     def stack(self) -> tuple[Open, ...]:
@@ -195,7 +205,11 @@ class Site:
 
         Inside a string or a comment the brackets of the line count as well: prose has pairs too.
         """
-        return self._outlook.imbalance(text, over) + (self._prose.imbalance(text, over) if self.in_text else 0)
+        return self._edge.imbalance(text, over) + (self._prose.imbalance(text, over) if self.in_text else 0)
+
+    def leaves_text(self, text: str, over: int = 0) -> bool:
+        """Whether ``text``, put into a string or a comment, ends it in a way that leaves more marks without a partner."""
+        return self.in_text and self._edge.imbalance(text, over) > self._edge.imbalance("")
 
     @cached_property
     def _prose(self) -> Outlook:

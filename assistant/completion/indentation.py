@@ -32,29 +32,33 @@ def reindent(text: str, site: Site) -> str:
     """``text`` with the white space of its lines in the buffer's unit, and its first line no deeper than the place allows."""
     lines = _rescaled(text.split("\n"), site)
     step = _step(lines, site)
-    stack, out = site.stack, [_first_line(lines[0], site, step)]
+    stack, out = site.stack, [lines[0]]
+    if not site.line_before.strip():
+        lead = _lead(lines[0])
+        out[0] = in_unit(lead, site.unit, step) + lines[0][len(lead) :]
     for above, line in pairwise(lines):
         stack = scan(above + "\n", site.language, stack).stack
         lead = _lead(line)
         out.append(line if in_text(stack) else in_unit(lead, site.unit, step) + line[len(lead) :])
-    return "\n".join(out)
+    return "\n".join(_shifted(out, _surplus(out[0], site)))
 
 
-def _first_line(line: str, site: Site, step: int) -> str:
-    """On a line of white space: cut what would push the text deeper than the line above permits; the model does not
-    always see that the editor has indented already.
+def _surplus(line: str, site: Site) -> int:
+    """On a line of white space: how many characters too deep ``line`` begins. The cursor's column is right if it is a level of
+    indentation, unless the line above opens a block; the model does not always see that the editor has indented already.
     """
-    if site.line_before.strip() or not line.strip():
-        return line
-    lead = in_unit(_lead(line), site.unit, step)
-    line = lead + line.lstrip(" \t")
-    if site.stack:
-        return line
-    last = site.above[-1] if site.above else ""
+    if site.line_before.strip() or not line.strip() or site.stack:
+        return 0
+    last, column = site.above[-1] if site.above else "", len(site.line_before)
     opens = last.endswith((":", "{", "(", "[", ",", "\\"))
-    most = len(_lead(last)) + (len(site.unit) if opens else 0)
-    surplus = len(site.line_before) + len(lead) - most
-    return line[min(max(0, surplus), len(lead)) :]
+    level = column > 0 and column % len(site.unit) == 0
+    most = column if level and not opens else len(_lead(last)) + (len(site.unit) if opens else 0)
+    return min(max(0, column + len(_lead(line)) - most), len(_lead(line)))
+
+
+def _shifted(lines: list[str], surplus: int) -> list[str]:
+    """All lines that much less deep; what is less deep already goes to the margin."""
+    return [line[min(surplus, len(_lead(line))) :] for line in lines] if surplus else lines
 
 
 def _step(lines: list[str], site: Site) -> int:

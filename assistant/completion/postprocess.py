@@ -89,13 +89,24 @@ def trim_dangling(text: str, site: Site) -> str:
 
 
 def close_string(text: str, site: Site, mode: Mode) -> str:
-    """End a string of several lines that a single line opens, most often a docstring: the model meant to go on, the
-    buffer must not.
+    """End a string of several lines that a single line opens, most often a docstring: the model meant to go on, the buffer
+    must not. One with nothing in it is cut.
     """
     stack = scan(text, site.language, site.stack).stack
     if mode.several or not stack or is_among(stack[-1], site.stack) or stack[-1].mark not in ('"""', "'''", "`"):
         return text
-    return text if text.endswith(stack[-1].mark) else text + stack[-1].mark
+    mark, start = stack[-1].mark, stack[-1].at
+    return text + mark if text[start + len(mark) :].strip() else text[:start].rstrip()
+
+
+def within(text: str, site: Site) -> str:
+    """The text up to where it leaves the string or bracket that the cursor is in; all of it if it stays inside, or has
+    to leave.
+    """
+    marks = scan(text, site.language, site.stack, len(site.indent)).marks
+    ends = (mark.start for mark in marks if not mark.opens and mark.entry and is_among(mark.entry, site.stack))
+    inside = text[: next(ends, len(text))]
+    return inside if site.imbalance(inside) <= site.imbalance(text) else text
 
 
 def is_broken(fitted: Fit, site: Site) -> bool:
@@ -116,9 +127,10 @@ def tidy(raw: str, site: Site, mode: Mode) -> str:
 
 def drop_headers(text: str, site: Site) -> str:
     """Of several lines, cut those at the end that only begin a block: a header without a body is half a suggestion."""
-    while "\n" in text.strip() or text.startswith("\n"):
+    while "\n" in text:
         head, line = text.rsplit("\n", 1)
-        if not line.rstrip().endswith(":") or empty_block(site.head + text, "", site.language) is None:
+        is_header = line.rstrip().endswith(":") and empty_block(site.head + text, "", site.language) is not None
+        if not is_header and not line.lstrip().startswith("#"):
             return text
         text = head.rstrip()
     return text
@@ -137,11 +149,13 @@ def fit(text: str, site: Site) -> Fit | None:
 def is_worthless(fitted: Fit, site: Site) -> bool:
     """Whether a text that could stand at the place should not: it loops, copies its surroundings or breaks correct code."""
     text = fitted.text
-    if "\n" in text and not any(char.isalnum() for char in text):
+    if not any(char.isalnum() for char in text) and ("\n" in text or (site.in_text and not text.strip("\"' "))):
         return True
     if is_degenerate(text) or repeats_above(text, site) or repeats_next(text, site):
         return True
     if assigns_itself(text, site) or (has_body(site) and not text.lstrip().startswith("#")):
+        return True
+    if site.leaves_text(text, len(fitted.over)):
         return True
     return glues_words(fitted, site) or swallows_rest(fitted, site) or is_broken(fitted, site)
 
@@ -162,8 +176,12 @@ def place(fitted: Fit, site: Site) -> Placed:
 
 def suggest(raw: str, site: Site, mode: Mode) -> Placed | None:
     """The suggestion in what the model said, or ``None`` when there is none worth showing."""
-    fitted = fit(tidy(raw, site, mode), site)
-    return None if fitted is None or is_worthless(fitted, site) else place(fitted, site)
+    text = tidy(raw, site, mode)
+    for candidate in (text, within(text, site)):
+        fitted = fit(candidate, site)
+        if fitted is not None and not is_worthless(fitted, site):
+            return place(fitted, site)
+    return None
 
 
 def remainder(left: str, site: Site) -> Placed | None:

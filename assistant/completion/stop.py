@@ -58,6 +58,8 @@ class Stopper:
             return self._whole_lines() if self.mode.several else self._unless_in_string(_whole_words(self.text))
         if self.mode.several:
             self.feed("\n")  # nothing more comes: what waited for the next line's first word is settled
+            if not self.done and self._open_inside(self.text):
+                return self._whole_lines()
         return self.text
 
     def _whole_lines(self) -> str:

@@ -37,7 +37,7 @@ def _never() -> bool:
 
 @dataclass
 class _Costs:
-    """What the last chunk of an answer reports."""
+    """What the chunks of an answer report."""
 
     prompt_tokens: int = 0
     reused_tokens: int = 0
@@ -152,7 +152,7 @@ class Engine:
             text, logprobs = output.push(token, logprob)
             costs.decode_ms = (self._clock() - decoding) * 1000
             if text:
-                yield Chunk(text, logprobs)
+                yield Chunk(text, logprobs, **vars(costs))  # whoever stops reading here knows what it cost so far
             if output.stopped:
                 return Finish.STOP
             if output.tokens >= request.max_tokens or slot.length >= self.context:

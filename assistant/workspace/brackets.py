@@ -188,23 +188,34 @@ class Outlook:
     language: str
     indent: int
     whole: bool
+    lead: str
     missing: tuple[Open, ...]
     beyond: tuple[Open, ...]
 
     @classmethod
     def of(
-        cls, stack: tuple[Open, ...], after: str, language: str, *, indent: int = 0, line: int = 0, whole: bool = True
+        cls,
+        stack: tuple[Open, ...],
+        after: str,
+        language: str,
+        *,
+        indent: int = 0,
+        line: int = 0,
+        whole: bool = True,
+        lead: str = "",
     ) -> Outlook:
-        """``indent`` is that of the place's line, which begins at ``line`` in the text that ``stack`` comes from."""
-        closed = _closed(scan(after, language, stack, indent))
+        """``indent`` is that of the place's line, which begins at ``line`` in the text that ``stack`` comes from.
+        ``lead`` stands between that text and the place: quotes that may become one mark with what is put there.
+        """
+        closed = _closed(scan(lead + after, language, stack, indent))
         open_ = [entry for entry in stack if id(entry) not in closed]
         beyond = [entry for entry in open_ if not whole and entry.at < line]
         missing = [entry for entry in open_ if not is_among(entry, beyond)]
-        return cls(stack, after, language, indent, whole, tuple(missing), tuple(beyond))
+        return cls(stack, after, language, indent, whole, lead, tuple(missing), tuple(beyond))
 
     def imbalance(self, text: str, over: int = 0) -> int:
         """How many brackets and quotes have no partner once ``text`` replaces the first ``over`` characters after the place."""
-        if not over and self._is_self_contained(text):
+        if not over and not self.lead and self._is_self_contained(text):
             return self._as_it_is
         return self._count(text, over)
 
@@ -219,6 +230,7 @@ class Outlook:
         return same and not any(mark.is_stray for mark in result.marks)
 
     def _count(self, text: str, over: int) -> int:
+        text = self.lead + text
         result = scan(text + self.after[over:], self.language, self.stack, self.indent)
         closed = _closed(result)
         stray = sum(mark.is_stray for mark in result.marks)

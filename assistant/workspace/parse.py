@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 REACH_BEFORE = 8_000
 REACH_AFTER = 4_000
-_DEFINITION = re.compile(r"^([ \t]*)(?:async[ \t]+def|def|class)\b", re.MULTILINE)
+_DEFINITION = re.compile(r"^([ \t]*)(?:(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[(:])", re.MULTILINE)
 _DEFINITION_LINE = re.compile(r"^[ \t]*(?:async[ \t]+def|def|class)\b.*[:(,]\s*$", re.MULTILINE)
-_TOP_LEVEL = re.compile(r"^(?:async[ \t]+def|def|class|import|from|@)\b|^@", re.MULTILINE)
+_TOP_LEVEL = re.compile(
+    r"^(?:(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[(:]|@\w"
+    r"|from[ \t]+[.\w]+[ \t]+import\b|import[ \t]+[\w.]+(?:[ \t]+as[ \t]+\w+)?[ \t]*(?:,.*)?$)",
+    re.MULTILINE,
+)
 _PROBE = "pass"
 
 

@@ -72,6 +72,13 @@ class Hole:
 
 
 @st.composite
+def _babble(draw: st.DrawFn, after: str) -> str:
+    """A beginning of what follows the cursor: part of its line, or whole lines."""
+    ends = [at for at, char in enumerate(after) if char == "\n"]
+    return after[: draw(st.one_of(st.integers(0, min([*ends, len(after)])), st.sampled_from([*ends, len(after)])))]
+
+
+@st.composite
 def holes(draw: st.DrawFn) -> Hole:
     """A part of one line is missing; the model says it and goes on with what follows, or with noise."""
     source = draw(sources())
@@ -85,11 +92,7 @@ def holes(draw: st.DrawFn) -> Hole:
     assume(not {line[begin - 1 : begin], line[end - 1 : end]} & {"'", '"'})
     at = sum(len(other) + 1 for other in lines[:number])
     before, middle, after = source[: at + begin], line[begin:end], source[at + end :]
-    more = draw(
-        st.one_of(st.just(after), st.just(after.rstrip("\n")), st.sampled_from([")", "))", "'", "]", '"""', "\n", "", "}})"]))
-    )
-    ends = [at for at, char in enumerate(more) if char == "\n"]
-    said = middle + more[: draw(st.one_of(st.integers(0, min([*ends, len(more)])), st.sampled_from([*ends, len(more)])))]
+    said = middle + draw(st.one_of(_babble(after), st.sampled_from([")", "))", "'", "]", '"""', "\n", "", "}})"])))
     return Hole(*(text.replace("\n", newline) for text in (before, middle, after, said)))
 
 

@@ -34,6 +34,7 @@ CASES = [
     ("def f():|", BLOCK, "\n\n\n    return 1\nx\n", "\n\n\n    return 1"),
     ("def f():|", BLOCK, "\nx = 1\ny = 2\n", ""),
     ("def f():|", BLOCK, "\n    return 1\nx", "\n    return 1"),
+    ("def f():|", BLOCK, "\n    a = 1\n    if b == ''':\n        c()\n", "\n    a = 1"),
     # the statement at the cursor
     ("x = 1\n|\ny = 2\n", STATEMENT, "z = 3\nw = 4\n", "z = 3"),
     ("x = 1\n|\n", STATEMENT, "z = f(\n    1,\n)\nw = 4\n", "z = f(\n    1,\n)"),

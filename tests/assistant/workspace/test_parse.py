@@ -75,3 +75,8 @@ def test_the_scan_starts_outside_strings() -> None:
     assert before[parse.safe_start(before, "python") :].startswith("def f")
     assert parse.safe_start("x = 1\n", "python") == 0
     assert parse.safe_start("function f() {", "javascript") == 0
+
+
+def test_prose_that_begins_like_code_is_no_safe_place() -> None:
+    before = "a docstring\nfrom the user's side\nimport of goods\nclass struggle\ndef leppard\n"
+    assert parse.safe_start(before, "python") == 0
