@@ -153,7 +153,7 @@ def test_an_empty_document(editor: Editor) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["untitled:Untitled-1", "vscode-notebook-cell:/work/n.ipynb#W0sZmlsZQ%3D%3D", "vscode-vfs://github/a/b.py"]
+    "uri", ["untitled:Untitled-1", "vscode-notebook-cell:/srv/n.ipynb#W0sZmlsZQ%3D%3D", "vscode-vfs://github/a/b.py"]
 )
 def test_documents_without_a_file(editor: Editor, uri: str) -> None:
     document = editor.open(EASY, uri)
@@ -165,10 +165,10 @@ def test_notebook_cells_are_documents(make_editor: MakeEditor) -> None:
     editor = make_editor()
     capabilities = editor.start(capabilities={**INLINE, "notebookDocument": {"synchronization": {}}})
     assert capabilities["notebookDocumentSync"]["notebookSelector"]
-    cells = [f"vscode-notebook-cell:/work/n.ipynb#{n}" for n in range(3)]
+    cells = [f"vscode-notebook-cell:/srv/n.ipynb#{n}" for n in range(3)]
     text = EASY[:-2]
     items = [{"uri": uri, "languageId": "python", "version": 1, "text": text} for uri in cells]
-    notebook = {"uri": "file:///work/n.ipynb", "version": 1, "notebookType": "jupyter-notebook", "cells": []}
+    notebook = {"uri": "file:///srv/n.ipynb", "version": 1, "notebookType": "jupyter-notebook", "cells": []}
     editor.client.notify("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": items[:1]})
 
     def ask(uri: str, line: int = 4, character: int = 16) -> Any:

@@ -10,12 +10,12 @@ from assistant.types import Indent, JsonObject, Selected, Snapshot, Trigger
 from lsp_server import from_lsp
 from lsp_server.buffers import Buffer
 
-BUFFER = Buffer("file:///work/app/a.py", "python", 'é = "😋"\r\nreturn x', version=4)
+BUFFER = Buffer("file:///srv/app/a.py", "python", 'é = "😋"\r\nreturn x', version=4)
 
 
 def read(params: JsonObject, dialect: from_lsp.TriggerDialect | None = None, buffer: Buffer = BUFFER) -> Snapshot:
     base = {"textDocument": {"uri": buffer.uri}, "position": {"line": 1, "character": 6}}
-    answer = from_lsp.snapshot({**base, **params}, buffer, "utf-16", dialect or from_lsp.TriggerDialect(), ["/work"])
+    answer = from_lsp.snapshot({**base, **params}, buffer, "utf-16", dialect or from_lsp.TriggerDialect(), ["/srv"])
     assert answer is not None
     return answer
 
@@ -28,8 +28,8 @@ def test_the_plain_case() -> None:
         text=BUFFER.text,
         offset=15,
         version=4,
-        path="/work/app/a.py".replace("/", os.sep),
-        root="/work" if os.sep == "/" else None,
+        path="/srv/app/a.py".replace("/", os.sep),
+        root="/srv" if os.sep == "/" else None,
         trigger=Trigger.AUTOMATIC,
     )
 
@@ -87,7 +87,7 @@ def test_without_a_position_there_is_no_snapshot(position: object) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["untitled:Untitled-1", "vscode-notebook-cell:/work/n.ipynb#W0sZmlsZQ%3D%3D", "", "zipfile:///a.zip::b.py", "http://[x"],
+    ["untitled:Untitled-1", "vscode-notebook-cell:/srv/n.ipynb#W0sZmlsZQ%3D%3D", "", "zipfile:///a.zip::b.py", "http://[x"],
 )
 def test_documents_without_a_file(uri: str) -> None:
     snapshot = read({}, buffer=Buffer(uri, "python", "a\nreturn x"))
@@ -96,16 +96,16 @@ def test_documents_without_a_file(uri: str) -> None:
 
 
 def test_a_cell_belongs_to_its_notebooks_folder() -> None:
-    cell = Buffer("vscode-notebook-cell:/work/n.ipynb#1", "python", "a\nreturn x", notebook="file:///work/n.ipynb")
+    cell = Buffer("vscode-notebook-cell:/srv/n.ipynb#1", "python", "a\nreturn x", notebook="file:///srv/n.ipynb")
     snapshot = read({}, buffer=cell)
-    assert snapshot.path == "/work/n.ipynb".replace("/", os.sep)
-    assert snapshot.root == ("/work" if os.sep == "/" else None)
+    assert snapshot.path == "/srv/n.ipynb".replace("/", os.sep)
+    assert snapshot.root == ("/srv" if os.sep == "/" else None)
 
 
 def test_the_innermost_folder_is_the_root() -> None:
-    roots = ["/work", "/work/app", "/work/ap", "/other"]
-    path = os.sep + os.path.join("work", "app", "a.py")
-    assert from_lsp.root_of(path, [root.replace("/", os.sep) for root in roots]) == "/work/app".replace("/", os.sep)
+    roots = ["/srv", "/srv/app", "/srv/ap", "/other"]
+    path = os.sep + os.path.join("srv", "app", "a.py")
+    assert from_lsp.root_of(path, [root.replace("/", os.sep) for root in roots]) == "/srv/app".replace("/", os.sep)
     assert from_lsp.root_of("/elsewhere/a.py", roots) is None
 
 
