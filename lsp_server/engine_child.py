@@ -17,6 +17,7 @@ from assistant.wire import CancelWord, WireError, encode, read_frame_async
 log = logging.getLogger("sotto.engine")
 
 LOAD_S = 120.0
+LINGER_S = 0.5
 
 
 class Call:
@@ -99,8 +100,7 @@ class Child:
             log.exception("the engine sent a frame that cannot be understood")
         finally:
             overdue.cancel()
-            self.kill()
-            code = await self.process.wait()
+            code = await self._ended()
             await errors
             self._fail_call()
         return f"exit code {code}" if code >= 0 else f"signal {-code}"
@@ -114,6 +114,16 @@ class Child:
         assert self.process.stdin is not None
         call.child, call.number, self._call = self, number, call
         self.process.stdin.write(encode({**message, "id": number}))
+
+    async def _ended(self) -> int:
+        """The exit code. A process that closed its output is killed only if it stays: a kill at that moment would reap it
+        before asyncio does, which then warns of an unknown child and reports 255.
+        """
+        ending = asyncio.ensure_future(self.process.wait())
+        done, _ = await asyncio.wait({ending}, timeout=LINGER_S)
+        if not done:
+            self.kill()
+        return await ending
 
     def ask_to_stop(self) -> None:
         if self.process.stdin is not None and not self.process.stdin.is_closing():
