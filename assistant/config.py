@@ -79,7 +79,8 @@ class Config:
         minimum=0,
         maximum=2000,
     )
-    # Shipped model, 300 held-out cursors: 0.55 hides 30 % of what it would say and 8 % of what was exactly right.
+    # Shipped model, 300 cursors in 74 files kept out of training: the highest of the steps of 0.05 that keeps 90 % of what was
+    # exactly right; it hides 42 % of all it would say there. On 300 cursors of held-out packages: 92 % kept, 31 % hidden.
     min_confidence: float = setting(
         0.55,
         "Show an automatic suggestion only when the model's mean token probability is at least this.",
