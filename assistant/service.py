@@ -14,14 +14,17 @@ from dataclasses import dataclass, field, replace
 from assistant.cancel import Cancel
 from assistant.completion.cache import Answer, CompletionCache, Entry, Hit
 from assistant.completion.context import Site, Windows, look
+from assistant.completion.existing import checked
 from assistant.completion.features import features
 from assistant.completion.generate import Answered, confidence, generate
 from assistant.completion.multiline import Mode, choose
+from assistant.completion.open_file import open_file
 from assistant.completion.popup import as_accepted, in_range, is_usable
 from assistant.completion.postprocess import Placed, suggest
 from assistant.completion.prompt import fim
 from assistant.completion.schedule import Ended, Schedule
 from assistant.completion.stop import Stopper
+from assistant.completion.uses import Uses, with_uses
 from assistant.config import Config
 from assistant.gate import policy
 from assistant.types import (
@@ -37,6 +40,8 @@ from assistant.types import (
     Timings,
     Trigger,
 )
+from assistant.workspace.aim import Retriever
+from assistant.workspace.existence.verdict import Checker
 from assistant.workspace.ignore import Excluder
 
 _log = logging.getLogger(__name__)
@@ -77,14 +82,27 @@ class _Costs:
     context: float = 0.0
     new_tokens: int = 0
     engine: Chunk = field(default_factory=lambda: Chunk(""))
+    checks: dict[str, float] = field(default_factory=dict)  # features: what the filter said
 
 
 class Completer:
     """Completions for all documents of one client, with one model."""
 
-    def __init__(self, model: TextModel, *, clock: Callable[[], float] = time.perf_counter, new_id: Callable[[], str]) -> None:
-        """``clock`` counts seconds from anywhere; ``new_id`` names suggestions."""
+    def __init__(
+        self,
+        model: TextModel,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        new_id: Callable[[], str],
+        retriever: Retriever | None = None,
+        checker: Checker | None = None,
+    ) -> None:
+        """``clock`` counts seconds from anywhere; ``new_id`` names suggestions. ``retriever`` is asked in a thread of ours,
+        ``checker`` in the loop's: it answers in a few milliseconds.
+        """
         self._model, self._clock, self._new_id = model, clock, new_id
+        self._uses = Uses(retriever) if retriever is not None else None
+        self._checker = checker
         self._cache = CompletionCache()
         self._schedule: Schedule[_Drafted] = Schedule(clock)
         self._excluders: dict[str | None, Excluder] = {}
@@ -93,6 +111,10 @@ class Completer:
         """The document was closed."""
         self._cache.forget(uri)
         self._schedule.forget(uri)
+        if self._uses is not None:
+            self._uses.forget(uri)
+        if self._checker is not None:
+            self._checker.forget(uri)
 
     async def complete(self, snapshot: Snapshot, config: Config, cancel: Cancel) -> Completion:
         """What to suggest at the snapshot's cursor, or why nothing. Raises only `asyncio.CancelledError`."""
@@ -158,6 +180,7 @@ class Completer:
         """Run the model for this place and remember what it said."""
         started = self._clock()
         config, info = ask.config, self._model.info
+        uses = await self._uses.at(as_accepted(ask.snapshot), cancel) if self._uses is not None else ""
         parts = fim(info.family if info else _FAMILY, ask.site)
         request = GenerateRequest(
             parts=parts,
@@ -166,11 +189,12 @@ class Completer:
             budget_ms=config.budget_invoked_ms if ask.invoked else config.budget_ms,
             temperature=config.temperature,
             top_p=config.top_p,
+            file=with_uses(open_file(ask.site, ask.snapshot), uses),
         )
         context_ms = (self._clock() - started) * 1000
         said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock)
-        placed = suggest(said.text, ask.site, ask.mode)
-        answer = Answer(said.text, said.tokens, ask.mode, said.hurried)
+        placed, objected = checked(self._checker, as_accepted(ask.snapshot), suggest(said.text, ask.site, ask.mode))
+        answer = Answer(said.text, said.tokens, ask.mode, said.hurried, objected)
         entry = Entry.of(ask.site, placed, answer)
         if placed or not said.hurried:
             self._cache.put(ask.snapshot.uri, entry)
@@ -178,6 +202,8 @@ class Completer:
 
     def _judge(self, ask: _Ask, placed: Placed | None, hit: Hit, source: Source, costs: _Costs) -> Completion:
         """Gate, stage two, and the suggestion itself."""
+        if self._checker is not None:
+            costs.checks["existence"] = float(hit.entry.answer.objected)
         if placed and is_usable(ask.snapshot):
             placed = in_range(placed, ask.snapshot)
         if placed is None:
@@ -204,5 +230,5 @@ class Completer:
             prompt_tokens=engine.prompt_tokens,
             reused_tokens=engine.reused_tokens,
             new_tokens=costs.new_tokens,
-            features=features(ask.snapshot, ask.site, ask.mode, weighed),
+            features={**features(ask.snapshot, ask.site, ask.mode, weighed), **costs.checks},
         )

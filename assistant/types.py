@@ -156,13 +156,26 @@ class Part:
 
 
 @dataclass(frozen=True)
+class OpenFile:
+    """The file around the hole, for the engine's n-gram caches: its whole text before and after the cursor, lines end in \\n.
+
+    ``key`` names the document as `TextModel.learn` does: the absolute path of a file, or the uri of what has none.
+    """
+
+    key: str
+    above: str
+    below: str
+
+
+@dataclass(frozen=True)
 class GenerateRequest:
     """Continue a prompt.
 
     ``heal`` lets the tokenizer take back the last tokens of the last text and constrains the first new tokens to spell
     the text that was taken back, so that a cursor inside a word costs nothing; the answer never repeats it.
     ``stop`` are texts that end the answer before themselves. ``budget_ms`` is wall-clock time from the engine's receipt:
-    when it is spent, what there is comes back.
+    when it is spent, what there is comes back. With ``file`` the n-gram caches of the workspace and of that file are mixed
+    with the model, token by token; without, the model speaks alone.
     """
 
     parts: tuple[Part, ...]
@@ -173,15 +186,17 @@ class GenerateRequest:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    file: OpenFile | None = None
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How well does the model expect ``target`` after the prompt? Used by benchmarks; same healing as generation."""
+    """How well does the model expect ``target`` after the prompt? Used by benchmarks; same healing and caches as generation."""
 
     parts: tuple[Part, ...]
     target: str
     heal: bool = True
+    file: OpenFile | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +248,7 @@ class ModelInfo:
     threads_reason: str
     load_ms: float
     specials: tuple[str, ...] = ()
+    runner: str = ""
 
 
 class EngineError(Exception):
@@ -255,6 +271,16 @@ class TextModel(Protocol):
 
     async def score(self, request: ScoreRequest) -> Score:
         """Bits of a known continuation. Raises `EngineError`."""
+
+    async def learn(self, key: str, text: str) -> None:
+        """The workspace's n-gram cache holds ``text`` for the document ``key`` from now on, in place of what it held.
+
+        Returns once the engine took it; it counts a little later. A request for that document itself (``file.key``) leaves
+        it out. A new engine (the "ready" event) knows nothing: everything is sent again. Raises `EngineError`.
+        """
+
+    async def unlearn(self, key: str) -> None:
+        """The cache forgets a document; nothing happens when it held none. Raises `EngineError`."""
 
 
 JsonObject = dict[str, Any]

@@ -1,7 +1,8 @@
 """The engine process as a `TextModel`: start it, ask it, cancel it, and replace it when it dies or hangs.
 
 Knows the pipe's frames and the process's life. Does not know LSP, prompts or torch. One request runs at a time; a caller
-that cancels leaves at once, and the next request waits for the engine to let go, or for its replacement.
+that cancels leaves at once, and the next request waits for the engine to let go, or for its replacement. What the engine
+learns goes beside them: the pipe keeps it in order, and nobody waits a turn for it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from assistant.wire import (
     chunk_from_json,
     generate_to_json,
     info_from_json,
+    learn_to_json,
     score_result_from_json,
     score_to_json,
+    unlearn_to_json,
+    waiting_to_json,
 )
 from lsp_server.engine_child import Call, Child
 from lsp_server.spawn import python_command
@@ -34,6 +38,8 @@ ACK_S = 2.0
 SILENCE_S = 5.0
 """An engine silent for this long beyond the request's own budget hangs."""
 SCORE_S = 120.0
+LEARN_S = 180.0
+"""The longest score may be before it."""
 BACK_OFF_S = (0.0, 0.0, 1.0, 5.0, 30.0)
 """Wait before the next start, by crashes in a row without an answer in between; the last one repeats."""
 
@@ -108,6 +114,18 @@ class EngineClient:
             return score_result_from_json(frame)
         finally:
             self._end(call)
+
+    async def learn(self, key: str, text: str) -> None:
+        """See `assistant.types.TextModel`. Does not wait for an engine that loads: its caller starts at "ready"."""
+        await self._tell(learn_to_json(key, text))
+
+    async def unlearn(self, key: str) -> None:
+        """See `assistant.types.TextModel`."""
+        await self._tell(unlearn_to_json(key))
+
+    async def waiting(self) -> int:
+        """Documents that were sent to be learnt and do not count yet. Raises `EngineError`."""
+        return int((await self._tell(waiting_to_json())).get("waiting", 0))
 
     async def idle(self) -> None:
         """Wait until the engine has let go of every request before this call."""
@@ -200,6 +218,13 @@ class EngineClient:
         if self._child is None or self._child.info is None:
             raise EngineError(self._trouble or "the engine is starting")
         return self._child
+
+    async def _tell(self, message: JsonObject) -> JsonObject:
+        """Send what takes no turn and wait for its answer. Raises `EngineError`."""
+        call = Call(Cancel())
+        self._number += 1
+        self._usable().send(call, self._number, message)
+        return await call.next(LEARN_S) or {}
 
     async def _begin(self, call: Call, message: JsonObject) -> bool:
         """Wait for the turn and for the engine, then send. False when the call was cancelled while it waited."""

@@ -1,4 +1,4 @@
-"""One engine process, and one request to it, from the server's side.
+"""One engine process, and the requests to it, from the server's side.
 
 Knows frames, pipes and the cancel word. Does not know when to start another process: that is `lsp_server.engine`.
 """
@@ -83,7 +83,7 @@ class Child:
         self.info: ModelInfo | None = None
         self.answered = False
         self._news = news
-        self._call: Call | None = None
+        self._calls: dict[int, Call] = {}
 
     async def run(self) -> str:
         """Read until the process ends; returns how. Whoever waits for an answer then gets an `EngineError`."""
@@ -102,7 +102,7 @@ class Child:
             overdue.cancel()
             code = await self._ended()
             await errors
-            self._fail_call()
+            self._fail_calls()
         return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
     def info_or_raise(self) -> ModelInfo:
@@ -112,7 +112,7 @@ class Child:
 
     def send(self, call: Call, number: int, message: JsonObject) -> None:
         assert self.process.stdin is not None
-        call.child, call.number, self._call = self, number, call
+        call.child, call.number, self._calls[number] = self, number, call
         self.process.stdin.write(encode({**message, "id": number}))
 
     async def _ended(self) -> int:
@@ -136,19 +136,18 @@ class Child:
                 self.process.kill()
 
     def _take(self, frame: JsonObject) -> None:
-        call = self._call
         if "id" not in frame:
             self._news(frame)
-        elif call is not None and frame["id"] == call.number:
+        elif (call := self._calls.get(frame["id"])) is not None:
             call.frames.put_nowait(frame)
             if frame.get("last"):
-                self.answered = True
-                self._call = None
+                self.answered |= call.has_turn  # a learnt document is acknowledged before it is looked at: it proves nothing
+                del self._calls[call.number]
                 call.done.set()
 
-    def _fail_call(self) -> None:
-        call, self._call = self._call, None
-        if call is not None:
+    def _fail_calls(self) -> None:
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
             call.frames.put_nowait(EngineError("the engine process ended in the middle of this request"))
             call.done.set()
 

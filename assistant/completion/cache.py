@@ -25,13 +25,15 @@ class Answer:
     """What the model wrote at a place. ``tokens``: for each token the offset in ``raw`` at which it begins, and its
     log-probability.
 
-    ``hurried`` says that the wall-clock budget ended it: someone who asks by hand is not served it again.
+    ``hurried`` says that the wall-clock budget ended it: someone who asks by hand is not served it again. ``objected``: the
+    filter of what does not exist has repaired or dropped it.
     """
 
     raw: str
     tokens: tuple[tuple[int, float], ...] = ()
     mode: Mode = LINE
     hurried: bool = False
+    objected: bool = False
 
 
 @dataclass

@@ -1,39 +1,61 @@
 """The workspace's and the open file's n-gram caches round one tokenizer: text goes in by key, better probabilities come out.
 
 Knows texts, keys and the mixture; does not know the engine, requests or where texts come from. Taking a text in costs nothing
-at once: `work` tokenises and sorts in slices while nobody waits.
+at once: slices of work tokenise and sort while nobody waits.
 """
 
 from __future__ import annotations
 
+import logging
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from assistant.model.memory import give_back_memory
 from assistant.model.mixture import Floats, Mixture
-from assistant.model.ngrams import NOTHING, Match, NgramModel, draft
+from assistant.model.ngram_blocks import DEEPEST
+from assistant.model.ngrams import LIMIT, NOTHING, Match, NgramModel, Slice, draft, sliced
 from assistant.model.tokenizer import CodeTokenizer, split_lines
+from assistant.types import OpenFile
+from assistant.wire import nearby
 
-ABOVE, BELOW = 40_000, 20_000
-"""Characters of the open file round the cursor that its cache holds: 1 ms a request to tokenise, 13 ms the first time."""
-SLICE_CHARACTERS = 50_000
-"""Text tokenised in one slice of work, some 20 ms."""
+log = logging.getLogger("sotto.ngrams")
+
+SLICE_CHARACTERS = 2_500
+"""Text tokenised in one slice of work: 1.2 ms, in which the tokenizer lets no other thread run."""
+WAITING = 32_000_000
+"""Characters that may wait to be tokenised, in a quarter of the memory; about what `LIMIT` tokens spell."""
+UNTIDY = 1_000_000
+"""Characters taken in after which memory is given back to the system once all work is done."""
 LONGEST_LINE = 1_000
 
 
 class Hole:
-    """The caches as one request sees them: the workspace without the open file, the file above and below the cursor."""
+    """The caches as one request sees them: the workspace without the open file, the file above and below the cursor.
 
-    def __init__(self, mixture: Mixture, workspace: NgramModel | None, file: NgramModel | None, closing: int | None) -> None:
+    Good for one request: what it has looked up does not change.
+    """
+
+    def __init__(
+        self, mixture: Mixture, workspace: NgramModel | None, file: NgramModel | None, closing: int | None, key: str = ""
+    ) -> None:
         self._mixture = mixture
         self._models = (workspace, file)
         self._closing = closing
+        self._key = key
+        self._found: dict[tuple[int, ...], tuple[Match, Match]] = {}
 
     def look_up(self, context: Sequence[int]) -> tuple[Match, Match]:
-        """What the workspace and the file say after the last tokens of ``context``."""
-        first, second = (model.look_up(context) if model is not None else NOTHING for model in self._models)
-        return first, second
+        """What the workspace and the file say after the last tokens of ``context``. Remembered: drafts are verified next."""
+        last = tuple(context[-DEEPEST:])
+        if last not in self._found:
+            workspace, file = self._models
+            first = workspace.look_up(last, self._key) if workspace is not None else NOTHING
+            self._found[last] = first, file.look_up(last) if file is not None else NOTHING
+        return self._found[last]
 
     def mix(self, probs: Floats, context: Sequence[int]) -> Floats:
         """The model's probabilities [V] after ``context`` -> the mixed ones; the same array when no cache has a match."""
@@ -41,68 +63,143 @@ class Hole:
 
     def draft(self, context: Sequence[int], most: int) -> list[int]:
         """Up to ``most`` tokens that probably follow, to be verified against the mixed probabilities."""
-        return draft([model for model in self._models if model is not None], context, most)
+        return draft(self.look_up, context, most)
+
+
+class _Side:
+    """The tokens of one side of the open file, kept from one key to the next: only what is new is tokenised."""
+
+    def __init__(self, tokenizer: CodeTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._text = ""
+        self._ids = np.zeros(0, np.uint32)
+
+    def encode(self, text: str) -> NDArray[np.uint32]:
+        """Ids of ``text``; whole lines from before are not done again."""
+        if text == self._text:
+            return self._ids
+        if not (self._text.endswith("\n") and text.startswith(self._text)):
+            self._text, self._ids = "", self._ids[:0]
+        if text:
+            new = np.asarray(self._tokenizer.encode(text[len(self._text) :]), np.uint32)
+            self._text, self._ids = text, np.concatenate((self._ids, new))
+        return self._ids
 
 
 class Caches:
-    """All documents of a workspace. A request for one of them takes it out; the next one for another puts it back."""
+    """All documents of a workspace. A request for one of them does not see its copy there: it brings its own."""
 
     def __init__(self, tokenizer: CodeTokenizer, vocab_size: int, mixture: Mixture) -> None:
-        self._tokenizer, self._vocab_size, self._mixture = tokenizer, vocab_size, mixture
+        self._tokenizer, self._vocab_size, self.mixture = tokenizer, vocab_size, mixture
         self.workspace = NgramModel(vocab_size)
-        self._waiting: OrderedDict[str, str] = OrderedDict()
-        self._taking: tuple[str, Iterator[None]] | None = None  # the document being tokenised
-        self._open: tuple[str, str] | None = None  # the last request's document and its text
+        self._waiting: OrderedDict[str, tuple[int, bytes]] = OrderedDict()  # characters, and the text compressed
+        self._waiting_characters = 0
+        self._untidy = 0
+        self._taking: tuple[str, Iterator[Slice]] | None = None  # the document being tokenised
+        self._put = set[str]()
+        self._open = OpenFile("", "", "")  # the last request's document
+        self._above, self._below = _Side(tokenizer), _Side(tokenizer)
+        self._full = False
 
     def put(self, key: str, text: str) -> None:
-        """Take a document in, or its new text. It counts once `work` has got to it; the newest is done first."""
-        if self._open is not None and self._open[0] == key:
-            return  # its requests carry what is newer
-        self._stop_waiting(key)
-        self._waiting[key] = text
+        """Take a document in, or its new text. It counts once it was worked on; the newest is done first."""
+        self._put.add(key)
+        self._wait(key, text)
 
     def drop(self, key: str) -> None:
         """Forget a document; nothing happens when there is none."""
+        self._put.discard(key)
         self._stop_waiting(key)
         self.workspace.remove(key)
-        if self._open is not None and self._open[0] == key:
-            self._open = None
+        if self._open.key == key:
+            self._open = OpenFile("", "", "")
+
+    @property
+    def waiting(self) -> int:
+        """Documents that were put in and do not count yet."""
+        return len(self._waiting) + (self._taking is not None)
+
+    def next_slice(self) -> Slice | None:
+        """The next slice of tokenising or sorting, see `ngrams.Slice`; None when there is nothing to do."""
+        while True:
+            if self._taking is None and self._waiting:
+                key, (size, packed) = self._waiting.popitem()
+                self._waiting_characters -= size
+                self._untidy += size
+                self._taking = key, self._take(key, packed)
+            for piece in self._taking[1] if self._taking else ():
+                return piece
+            self._taking = None
+            if (sorting := self.workspace.next_slice()) is not None:
+                return sorting
+            if not self._waiting:
+                return self._tidy_up()
+
+    def _tidy_up(self) -> Slice | None:
+        if self._untidy < UNTIDY:
+            return None
+        self._untidy = 0
+        return give_back_memory
 
     def work(self) -> bool:
-        """One slice of tokenising or sorting, at most some 40 ms; True while there is more to do."""
-        if self._taking is None and self._waiting:
-            key, text = self._waiting.popitem()
-            self._taking = key, self._tokenise(key, text)
-        for _ in self._taking[1] if self._taking else ():
-            return True
-        self._taking = None
-        return self.workspace.work() or bool(self._waiting)
+        """Do one slice; False when there was none to do."""
+        piece = self.next_slice()
+        if piece is not None:
+            piece()
+        return piece is not None
 
-    def enter(self, key: str, above: str, below: str) -> Hole:
-        """The caches for one request: ``above`` and ``below`` are the open file's text round the cursor."""
-        if self._open is not None and self._open[0] != key:
-            left, self._open = self._open, None
-            self.put(*left)
+    def enter(self, file: OpenFile) -> Hole:
+        """The caches for one request with its open file round the cursor."""
+        if self._open.key != file.key:
+            self._leave()
+        file = self._open = nearby(file)
+        line = file.above.rfind("\n") + 1
+        typed = np.asarray(self._tokenizer.heal(file.above[line:])[0], np.uint32)
+        below = self._below.encode(_lines_to(file.below))
+        model = NgramModel(self._vocab_size)
+        model.add("above", np.concatenate((self._above.encode(file.above[:line]), typed)))
+        model.add("below", below)
+        workspace = self.workspace if len(self.workspace) else None
+        return Hole(self.mixture, workspace, model, int(below[0]) if len(below) else None, file.key)
+
+    def _leave(self) -> None:
+        """A document that nobody puts in, as one outside of every workspace, counts as it was last seen, but for the cursor's
+        line: half a line says that a line ends there, and four of them silenced every completion of the fifth.
+        """
+        left, self._open = self._open, OpenFile("", "", "")
+        if left.key and left.key not in self._put:
+            self._wait(left.key, left.above[: left.above.rfind("\n") + 1] + left.below.partition("\n")[2])
+
+    def _wait(self, key: str, text: str) -> None:
         self._stop_waiting(key)
-        self.workspace.remove(key)
-        self._open = key, above + below
-        file, suffix = NgramModel(self._vocab_size), self._tokenizer.encode(_lines_to(below[:BELOW]))
-        file.add("above", self._tokenizer.heal(above[-ABOVE:])[0])
-        file.add("below", suffix)
-        return Hole(self._mixture, self.workspace if len(self.workspace) else None, file, suffix[0] if suffix else None)
+        if self._waiting_characters + len(text) > WAITING:
+            self.workspace.remove(key)
+            self._say_full()
+            return
+        self._waiting[key] = len(text), zlib.compress(text.encode("utf-8", "replace"), 1)
+        self._waiting_characters += len(text)
 
     def _stop_waiting(self, key: str) -> None:
-        self._waiting.pop(key, None)
+        self._waiting_characters -= self._waiting.pop(key, (0, b""))[0]
         if self._taking is not None and self._taking[0] == key:
             self._taking = None
 
-    def _tokenise(self, key: str, text: str) -> Iterator[None]:
-        pieces = [np.zeros(0, np.uint32)]
-        for piece in _pieces(text):
-            # Not `encode`: it remembers lines, and those of the open file must not be pushed out.
-            pieces.append(np.asarray(self._tokenizer._encode_line_uncached(piece), np.uint32))
+    def _take(self, key: str, packed: bytes) -> Iterator[Slice]:
+        ids = [np.zeros(0, np.uint32)]
+        yield from sliced(self._tokenise(packed, ids))
+        if not self.workspace.add(key, np.concatenate(ids)):
+            self._say_full()
+
+    def _tokenise(self, packed: bytes, ids: list[NDArray[np.uint32]]) -> Iterator[None]:
+        """In another thread. Not with `encode`: it remembers lines, and those of the open file must not be pushed out."""
+        for piece in _pieces(zlib.decompress(packed).decode()):
+            ids.append(np.asarray(self._tokenizer.encode_afresh(piece), np.uint32))
             yield
-        self.workspace.add(key, np.concatenate(pieces))
+
+    def _say_full(self) -> None:
+        if not self._full:
+            self._full = True
+            log.warning("the workspace's n-gram cache is full (%d million tokens): further files are left out", LIMIT // 10**6)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -6,7 +6,8 @@ cancelled step leaves nothing half-written that counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,14 +15,13 @@ from torch import Tensor
 from assistant.model.config import ModelConfig
 
 
-class Slot:
-    """One context's cache. ``ids`` are the tokens whose keys and values are valid; what lies behind them is garbage."""
+class Context:
+    """One context's cache. ``ids`` are the tokens whose keys and values are valid; what lies behind them is garbage.
 
-    def __init__(self, config: ModelConfig) -> None:
-        shape = (config.n_layers, 2, config.n_kv_heads, config.context, config.head_dim)
-        self.data = torch.empty(shape)
-        # Keys and values [1, KV, S, d] of each layer; torch's fused attention wants the batch dimension.
-        self.layers: list[tuple[Tensor, Tensor]] = [(layer[0:1], layer[1:2]) for layer in self.data]
+    Where keys and values lie is the runner's business: each has a context of its own.
+    """
+
+    def __init__(self) -> None:
         self.ids: list[int] = []
 
     @property
@@ -36,21 +36,42 @@ class Slot:
         """Forget the tokens from ``length`` on; nothing is moved."""
         del self.ids[length:]
 
-    def copy_head(self, other: Slot, length: int) -> None:
-        """Become the first ``length`` tokens of another slot."""
-        self.data[..., :length, :] = other.data[..., :length, :]
+    def copy_head(self, other: Context, length: int) -> None:
+        """Become the first ``length`` tokens of another context of the same runner."""
+        self._copy(other, length)
         self.ids = other.ids[:length]
 
+    def _copy(self, other: Context, length: int) -> None:
+        raise NotImplementedError
 
-class SlotPool:
+
+class Slot(Context):
+    """The context of `runner.Runner`: one tensor."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        shape = (config.n_layers, 2, config.n_kv_heads, config.context, config.head_dim)
+        self.data = torch.empty(shape)
+        # Keys and values [1, KV, S, d] of each layer; torch's fused attention wants the batch dimension.
+        self.layers: list[tuple[Tensor, Tensor]] = [(layer[0:1], layer[1:2]) for layer in self.data]
+
+    def _copy(self, other: Context, length: int) -> None:
+        assert isinstance(other, Slot)
+        self.data[..., :length, :] = other.data[..., :length, :]
+
+
+Kept = TypeVar("Kept", bound=Context)
+
+
+class SlotPool(Generic[Kept]):
     """The slots, least recently used first. Several, so that going back to another file finds its context still warm."""
 
-    def __init__(self, config: ModelConfig, slots: int = 4) -> None:
-        self._config = config
+    def __init__(self, new: Callable[[], Kept], slots: int = 4) -> None:
+        self._new = new
         self._most = slots
-        self._slots: list[Slot] = []
+        self._slots: list[Kept] = []
 
-    def take(self, ids: Sequence[int]) -> Slot:
+    def take(self, ids: Sequence[int]) -> Kept:
         """The slot to run ``ids`` in, truncated to what it shares with them.
 
         At least the last id is left to run: its logits are wanted. A slot that shares less than half of the shorter of
@@ -73,8 +94,8 @@ class SlotPool:
         for slot in self._slots:
             slot.truncate(0)
 
-    def _oldest(self) -> Slot:
-        return Slot(self._config) if len(self._slots) < self._most else self._slots[0]
+    def _oldest(self) -> Kept:
+        return self._new() if len(self._slots) < self._most else self._slots[0]
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:

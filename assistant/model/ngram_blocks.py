@@ -38,6 +38,7 @@ class Block:
         self.starts = np.cumsum([1] + [len(ids) + 1 for _, ids in documents])  # of each document's first token
         self.dead = np.zeros(len(documents), np.bool_)
         self._any_dead = False
+        self._numbers = {key: number for number, key in enumerate(self.keys)}
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -65,8 +66,10 @@ class Block:
             places = places[self.tokens[places - order] == context[-order]]
         return (places, order) if len(places) <= MOST else (places[:0], SEARCHED + 1)
 
-    def living(self, places: Positions) -> Positions:
-        """The same without those in documents that were removed."""
+    def living(self, places: Positions, without: Hashable = None) -> Positions:
+        """The same without those in documents that were removed, and in ``without``."""
+        if (number := self._numbers.get(without)) is not None:
+            places = places[(places < self.starts[number]) | (places >= self.starts[number + 1])]
         if not self._any_dead:
             return places
         return places[~self.dead[np.searchsorted(self.starts, places, side="right") - 1]]

@@ -16,7 +16,7 @@ import math
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,21 +27,19 @@ from torch import Tensor
 from assistant.model import checkpoint
 from assistant.model.caches import Hole
 from assistant.model.engine import Engine
-from assistant.model.kv_cache import Slot, common_prefix
-from assistant.model.mixture import FEATURES, SOURCES, Floats, Gate, Mixture, closed, features, softmax
-from assistant.model.ngram_blocks import DEEPEST
+from assistant.model.mixture import FEATURES, SOURCES, Floats, Gate, Mixture, closed, features
 from assistant.model.ngram_rows import Step, Walker, Workspace
 from assistant.model.ngrams import NOTHING, NgramModel
+from assistant.model.output import Output
 from assistant.training import corpus, evaluate
 from assistant.training.corpus import Document
-from assistant.types import GenerateRequest
+from assistant.types import GenerateRequest, OpenFile
 
 log = logging.getLogger("sotto.ngrams")
 
 PACKAGES = ("httpx", "zarr", "h2", "websockets", "Werkzeug", "WTForms", "h5py", "hvac")
 VARIANTS = {"model": (False, False), "+file": (False, True), "+workspace": (True, False), "+both": (True, True)}
 HIDDEN = 24
-DRAFTED = 4
 LARGEST_PACKAGE = 6_000_000
 
 
@@ -96,29 +94,23 @@ def fit(rows: Rows, hidden: int = HIDDEN, passes: int = 12, seed: int = 0) -> Ga
     return Gate(*(array.float().contiguous().numpy() for array in arrays))
 
 
-class MixedEngine(Engine):
-    """The plain engine decoding from the mixture: what the engine process is to do."""
+class VariantEngine(Engine):
+    """The engine with a hole that was chosen, whatever the request brings; tells tokens and passes of its last answer."""
 
-    def __init__(self, loaded: checkpoint.Checkpoint, gate: Gate) -> None:
-        super().__init__(loaded)
-        self.mixture = Mixture(gate, self._end)
-        self.use(None)
+    hole: Hole | None = None
+    ids: Sequence[int] = ()
+    passes = 0
 
-    def use(self, hole: Hole | None) -> None:
-        """Mix with these caches from now on."""
-        self._hole = hole
-        self.ids: list[int] = []  # of the prompt and of what was decoded from it
+    def _hole(self, file: OpenFile | None) -> Hole | None:
+        return self.hole
 
-    def _step(self, slot: Slot, ids: Sequence[int], cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
-        logits = super()._step(slot, ids, cancelled, rows)
-        self.ids = slot.ids
-        return logits
+    def _mix(self, logits: Tensor, hole: Hole | None, ids: Sequence[int]) -> Tensor:
+        self.ids = ids
+        return super()._mix(logits, hole, ids)
 
-    def _constrain(self, logits: Tensor, tail: bytes) -> Tensor:
-        if self._hole is not None:
-            probs = self._hole.mix(softmax((logits + self._allowed).numpy()), self.ids[-DEEPEST:])
-            logits = torch.from_numpy(probs).log()
-        return super()._constrain(logits, tail)
+    def _draft(self, hole: Hole | None, ids: Sequence[int], request: GenerateRequest, output: Output) -> list[int]:
+        self.passes += 1
+        return super()._draft(hole, ids, request, output)
 
 
 def bits(steps: Iterable[Step], mixture: Mixture, skip_end: bool) -> dict[str, float]:
@@ -137,32 +129,28 @@ def bits(steps: Iterable[Step], mixture: Mixture, skip_end: bool) -> dict[str, f
 
 @dataclass(frozen=True)
 class Completed:
-    """A greedy rest of a line; its decode steps, and how many verifying passes drafts of four would have made of them."""
+    """A greedy rest of a line; the tokens decoded, and the passes after prefill that they took."""
 
     text: str
-    steps: int
+    tokens: int
     passes: int
 
 
 def complete(
-    engine: MixedEngine, walker: Walker, item: evaluate.Item, workspace: NgramModel, used: tuple[bool, bool]
+    engine: VariantEngine, walker: Walker, item: evaluate.Item, workspace: NgramModel, used: tuple[bool, bool]
 ) -> Completed:
     """Decode from the mixture of the model with the sources in use."""
     file, closing = walker.file(item.prefix, item.suffix)
-    hole = Hole(engine.mixture, workspace if used[0] else None, file if used[1] else None, closing)
-    engine.use(hole)
+    engine.passes = 0
+    engine.hole = Hole(engine.caches.mixture, workspace if used[0] else None, file if used[1] else None, closing)
     request = GenerateRequest(evaluate.parts(item), evaluate.MAX_NEW_TOKENS, stop=("\n",), budget_ms=math.inf)
     chunks = list(engine.generate(request))
-    ids, at, passes = engine.ids, chunks[-1].prompt_tokens, 0
-    steps = len(ids) - at
-    while at < len(ids):
-        at += 1 + common_prefix(hole.draft(ids[:at], DRAFTED), ids[at:])
-        passes += 1
-    return Completed("".join(chunk.text for chunk in chunks), steps, passes)
+    tokens = len(engine.ids) - chunks[-1].prompt_tokens
+    return Completed("".join(chunk.text for chunk in chunks), tokens, engine.passes)
 
 
 def measure_package(
-    walker: Walker, engine: MixedEngine, docs: Sequence[Document], files: int, items: int, tokens: int
+    walker: Walker, engine: VariantEngine, docs: Sequence[Document], files: int, items: int, tokens: int
 ) -> dict[str, dict[str, float]]:
     """Sums over some files of one package: bits and bytes of ``tokens`` of each, bits, bytes and exact matches at cursors."""
     workspace = Workspace(walker.tokenizer, walker.vocab_size, docs)
@@ -174,8 +162,8 @@ def measure_package(
         cursors = [item for i in range(items // len(chosen)) if (item := evaluate._cursor(doc, rng, i))]
         spelled = b"".join(walker.tokenizer.token_bytes[i] for i in walker.tokenizer.encode(doc.text)[:tokens])
         with workspace.without(doc) as others:
-            text = bits(walker.document(others, doc, tokens), engine.mixture, False)
-            holes = [bits(walker.hole(others, item), engine.mixture, True) for item in cursors]
+            text = bits(walker.document(others, doc, tokens), engine.caches.mixture, False)
+            holes = [bits(walker.hole(others, item), engine.caches.mixture, True) for item in cursors]
             for name, used in VARIANTS.items():
                 one = sums[name]
                 one["text_bits"] += text[name]
@@ -185,7 +173,7 @@ def measure_package(
                 done = [complete(engine, walker, item, others, used) for item in cursors]
                 one["exact"] += sum(d.text.rstrip() == c.target.rstrip() for d, c in zip(done, cursors, strict=True))
                 one["items"] += len(cursors)
-                one["steps"] += sum(d.steps for d in done)
+                one["tokens"] += sum(d.tokens for d in done)
                 one["passes"] += sum(d.passes for d in done)
     return sums
 
@@ -198,7 +186,7 @@ def figures(sums: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
             "hole_bpb": one["hole_bits"] / max(1.0, one["hole_bytes"]),
             "exact_match": 100 * one["exact"] / max(1.0, one["items"]),
             "items": one["items"],
-            "tokens_a_pass": one["steps"] / max(1.0, one["passes"]),
+            "tokens_a_pass": one["tokens"] / max(1.0, one["passes"]),
         }
         for name, one in sums.items()
     }
@@ -239,7 +227,8 @@ def learn(options: argparse.Namespace) -> None:
 def measure(options: argparse.Namespace) -> None:
     """Print the table, or with --json one object a package and their total."""
     loaded = checkpoint.load(options.model)
-    walker, engine = Walker(loaded), MixedEngine(loaded, Gate.load(options.gate))
+    walker, engine = Walker(loaded), VariantEngine(loaded)
+    engine.caches.mixture = Mixture(Gate.load(options.gate), walker.end)
     packages = by_package(options.corpus / "held_out.jsonl")
     total: dict[str, dict[str, float]] = {name: defaultdict(float) for name in VARIANTS}
     results = {}

@@ -1,13 +1,13 @@
 """N-gram cache over the token ids of a workspace's documents: what followed, here, whenever these last tokens stood together?
 
 Documents come and go by key; a look-up takes microseconds. Knows ids only: not text, not the language model that the answer
-is mixed with (`mixture.py`). Adding is cheap and a look-up always right; `work` sorts what is new, in slices, when nothing
-else is to do. The oracle in its test says the same with dictionaries.
+is mixed with (`mixture.py`). Adding is cheap and a look-up always right; what is new is sorted in slices when nothing else
+is to do. The oracle in its test says the same with dictionaries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,13 @@ FRESH = 65_536
 """Tokens that wait unsorted; comparing so many 16-bit numbers takes 10 us, sorting them 30 ms."""
 LIMIT = 9_000_000
 """Tokens kept, 5 bytes each: 45 MB, about 32 MB of source."""
+LARGEST = 3_000_000
+"""Tokens of a block that grows no more: sorting it takes 7 bytes a token for a while. Each block costs a look-up 20 us."""
+
+Slice = Callable[[], object]
+"""A piece of work, at most some 40 ms. It may run in another thread, beside look-ups and changes; the next one is asked for
+when it is done.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def interpolate(followers: Positions, depths: Positions, shortest: int) -> Match
 
 
 class NgramModel:
-    """``vocab_size`` must be below 2**21. Not thread-safe: look-ups and changes belong to one thread."""
+    """``vocab_size`` must be below 2**21. Look-ups and changes belong to one thread, all but the slices of `sorting`."""
 
     def __init__(self, vocab_size: int, limit: int = LIMIT) -> None:
         self._dtype: np.dtype[np.unsignedinteger] = np.dtype(np.uint16 if vocab_size < 0xFFFF else np.uint32)
@@ -78,7 +85,7 @@ class NgramModel:
         self._open: Block | None = None
         self._blocks: list[SortedBlock] = []
         self._home: dict[Hashable, tuple[SortedBlock, int]] = {}
-        self._job: Iterator[None] | None = None
+        self._job: Iterator[Slice] | None = None
         self.tokens = 0
 
     def __contains__(self, key: Hashable) -> bool:
@@ -116,21 +123,30 @@ class NgramModel:
             block.kill(number)
             self.tokens -= len(block.document(number)) + 1
 
-    def look_up(self, context: Sequence[int]) -> Match:
-        """What followed the last tokens of ``context``; only its last `DEEPEST` are read."""
-        followers, depths, order = self._candidates(context)
+    def look_up(self, context: Sequence[int], without: Hashable = None) -> Match:
+        """What followed the last tokens of ``context`` anywhere but in ``without``; only its last `DEEPEST` are read."""
+        followers, depths, order = self._candidates(context, without)
         return interpolate(followers, depths, order) if len(followers) else NOTHING
 
-    def work(self) -> bool:
-        """Do one slice of sorting (at most some 40 ms); True while there is more to do."""
-        if self._job is None and (self._fresh_tokens >= FRESH or self._worn()):
-            self._job = self._merge()
-        for _ in self._job or ():
-            return True
-        self._job = None
-        return self._fresh_tokens >= FRESH or bool(self._worn())
+    def next_slice(self) -> Slice | None:
+        """The next slice of sorting; None when there is nothing to sort."""
+        while True:
+            if self._job is None:
+                if self._fresh_tokens < FRESH and not self._worn():
+                    return None
+                self._job = self._merge()
+            for piece in self._job:
+                return piece
+            self._job = None
 
-    def _candidates(self, context: Sequence[int]) -> tuple[Positions, Positions, int]:
+    def work(self) -> bool:
+        """Do one slice of sorting; False when there was none to do."""
+        piece = self.next_slice()
+        if piece is not None:
+            piece()
+        return piece is not None
+
+    def _candidates(self, context: Sequence[int], without: Hashable) -> tuple[Positions, Positions, int]:
         """(followers [N], how many tokens before each agree [N], the smallest such number that is counted)."""
         blocks: list[Block] = [*self._blocks, *self._open_block()]
         tail = self._known(context)
@@ -140,7 +156,7 @@ class NgramModel:
             found = []
         followers, depths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for block, places, least in found:
-            places = block.living(places)
+            places = block.living(places, without)
             followers.append(block.tokens[places].astype(np.int64))
             depths.append(block.depths(places, least, tail))
         return at_most(np.concatenate(followers), np.concatenate(depths), order)
@@ -160,11 +176,12 @@ class NgramModel:
         """Blocks of which a third is dead."""
         return [block for block in self._blocks if 3 * block.dead_tokens > len(block)]
 
-    def _merge(self) -> Iterator[None]:
+    def _merge(self) -> Iterator[Slice]:
         """Sort what is fresh together with the blocks that are no larger, so that there are few and each token moves seldom."""
         chosen, size = self._worn(), self._fresh_tokens
         for block in sorted(self._blocks, key=len):
-            if block not in chosen and len(block) <= 2 * (size + sum(map(len, chosen))):
+            total = size + sum(map(len, chosen))
+            if block not in chosen and len(block) <= 2 * total and len(block) + total <= LARGEST:
                 chosen.append(block)
         documents = [
             (key, block.document(number))
@@ -174,9 +191,9 @@ class NgramModel:
             if not block.dead[number]
         ]
         fresh = dict(self._fresh)
-        merged = SortedBlock([*documents, *fresh.items()], self._dtype)
-        yield from merged.sort()
-        self._take_over(merged, chosen, fresh)
+        made: list[SortedBlock] = []
+        yield from sliced(_sorted([*documents, *fresh.items()], self._dtype, made))
+        self._take_over(made[0], chosen, fresh)
 
     def _take_over(self, merged: SortedBlock, chosen: Sequence[SortedBlock], fresh: dict[Hashable, Ids]) -> None:
         """Replace ``chosen`` and the ``fresh`` documents by ``merged``; what changed meanwhile is dead in it."""
@@ -195,14 +212,36 @@ class NgramModel:
         self._open = None
 
 
-def draft(models: Sequence[NgramModel], context: Sequence[int], most: int, least: int = 3, sure: float = 0.5) -> list[int]:
-    """Up to ``most`` tokens that probably follow ``context``, for a model to verify: each time what the surest of ``models``
-    holds likeliest, while ``least`` tokens of context match there and it has at least the probability ``sure``.
+def _sorted(
+    documents: Sequence[tuple[Hashable, Ids]], dtype: np.dtype[np.unsignedinteger], made: list[SortedBlock]
+) -> Iterator[None]:
+    made.append(SortedBlock(documents, dtype))
+    yield
+    yield from made[0].sort()
+
+
+def sliced(work: Iterator[None]) -> Iterator[Slice]:
+    """What ``work`` does from one yield to the next, as slices. Their caller goes on behind the last one in its own thread."""
+    more = True
+
+    def advance() -> None:
+        nonlocal more
+        more = next(work, work) is None
+
+    while more:
+        yield advance
+
+
+def draft(
+    look_up: Callable[[Sequence[int]], Iterable[Match]], context: Sequence[int], most: int, least: int = 3, sure: float = 0.5
+) -> list[int]:
+    """Up to ``most`` tokens that probably follow ``context``, for a model to verify: each time what the surest match holds
+    likeliest, while ``least`` tokens of context match there and it has at least the probability ``sure``.
     """
     tail = list(context[-DEEPEST:])
     drafted: list[int] = []
     while len(drafted) < most:
-        found = [match for match in (model.look_up(tail) for model in models) if match.length >= least]
+        found = [match for match in look_up(tail) if match.length >= least]
         best = max(found, key=lambda match: float(match.probs.max()), default=None)
         if best is None or best.probs.max() < sure:
             break

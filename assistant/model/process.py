@@ -3,7 +3,8 @@
     python -m assistant.model.process --model DIR --threads N --cancel-word PATH
 
 Knows the pipe and its own life; the work is `engine.Engine`. It lives no longer than its parent: when stdin closes it ends
-at once, also in the middle of a decode. A bad request is answered with an error and harms nothing.
+at once, also in the middle of a decode. A bad request is answered with an error and harms nothing. While no request is there,
+a second thread does what the caches have to do, slice by slice; a request waits for none of them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from assistant.cancel import Cancelled
+from assistant.model.background import Background
 from assistant.types import EngineError, GenerateRequest, JsonObject, ModelInfo, Part
 from assistant.wire import (
     CancelWord,
@@ -30,19 +32,27 @@ from assistant.wire import (
     encode,
     generate_from_json,
     info_to_json,
+    learn_from_json,
     read_frame,
     score_from_json,
+    unlearn_from_json,
 )
 
 if TYPE_CHECKING:
+    from assistant.model.checkpoint import Checkpoint
     from assistant.model.engine import Engine
 
 log = logging.getLogger("sotto.engine")
 
 Request = TypeVar("Request")
 
-Received = tuple[float, JsonObject]
-"""A frame and the moment it arrived: a request's budget runs from there."""
+Received = tuple[float, JsonObject | None]
+"""A frame and the moment it arrived: a request's budget runs from there. None says that a slice of background work is done."""
+COMPILED = "compiled"
+"""Not a request: the fused step's machine code is on disk now."""
+FUSED, PLAIN = "fused int8", "torch"
+SWITCH_S = 0.0005
+"""A thread keeps the interpreter no longer than this from another one that wants it; 5 ms is Python's own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,13 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     word = CancelWord(options.cancel_word, create=False)
     _send(outgoing, {"event": "loading"})
     try:
-        engine, info = _load(options.model, options.threads, word, started)
+        engine, info, loaded = _load(options.model, options.threads, word, started)
     except Exception as error:
         log.info("loading failed", exc_info=True)
         _send(outgoing, {"event": "failed", "error": _sentence(error)})
         return 1
     _send(outgoing, info_to_json(info))
-    return _serve(engine, word, frames, outgoing)
+    from assistant.model import compiling, fused
+
+    if info.runner == PLAIN and fused.fits(loaded.config):
+        compiling.in_background(lambda: frames.put((0.0, {"op": COMPILED})))
+    return _serve(engine, loaded, word, frames, outgoing)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -99,20 +113,22 @@ def _read(incoming: BinaryIO, frames: queue.SimpleQueue[Received]) -> None:
     os._exit(1)
 
 
-def _load(model: str, threads: int, word: CancelWord, started: float) -> tuple[Engine, ModelInfo]:
+def _load(model: str, threads: int, word: CancelWord, started: float) -> tuple[Engine, ModelInfo, Checkpoint]:
     """Choose threads before torch is imported (importing it keeps a core busy), load, run one short request."""
     from assistant.model import threads as cores
 
     count, why = cores.choose(threads)
     import torch
 
-    from assistant.model import checkpoint
+    from assistant.model import checkpoint, fused
     from assistant.model.engine import Engine
 
+    sys.setswitchinterval(SWITCH_S)
     torch.set_num_threads(count)
     torch.set_num_interop_threads(1)
     loaded = checkpoint.load(Path(model) if model else checkpoint.default_folder())
-    engine = Engine(loaded, count_step=word.count_step)
+    runner = fused.load(loaded)
+    engine = Engine(loaded, runner=runner, count_step=word.count_step)
     _warm_up(engine)
     info = ModelInfo(
         name=loaded.name,
@@ -125,8 +141,9 @@ def _load(model: str, threads: int, word: CancelWord, started: float) -> tuple[E
         threads_reason=why,
         load_ms=(time.perf_counter() - started) * 1000,
         specials=tuple(loaded.tokenizer.specials),
+        runner=FUSED if runner is not None else PLAIN,
     )
-    return engine, info
+    return engine, info, loaded
 
 
 def _warm_up(engine: Engine) -> None:
@@ -139,38 +156,81 @@ def _warm_up(engine: Engine) -> None:
     gc.freeze()  # torch's 170,000 objects are not walked again: a full collection in mid-decode took 34 ms
 
 
-def _serve(engine: Engine, word: CancelWord, frames: queue.SimpleQueue[Received], outgoing: BinaryIO) -> int:
+def _serve(
+    engine: Engine, loaded: Checkpoint, word: CancelWord, frames: queue.SimpleQueue[Received], outgoing: BinaryIO
+) -> int:
+    background = Background(lambda: frames.put((0.0, None)))
     while True:
         received, frame = frames.get()
-        if frame.get("op") == "stop":
+        if frame is None:
+            background.rest()
+        elif frame.get("op") == "stop":
             return 0
-        number = frame.get("id")
-        if not isinstance(number, int):
-            log.error("a request without an id was dropped")
-            continue
-        try:
-            for answer in _answer(engine, word, number, frame, received):
-                _send(outgoing, {"id": number, **answer})
-        except Cancelled:
-            _send(outgoing, {"id": number, "error": "cancelled", "last": True})
-        except Exception as error:
-            if not isinstance(error, EngineError):
-                log.exception("request %d failed", number)
-            _send(outgoing, {"id": number, "error": _sentence(error), "last": True})
+        elif frame.get("op") == COMPILED:
+            _use_fused(engine, loaded)
+        else:
+            _serve_one(engine, word, frame, received, outgoing)
+        if frames.empty():
+            background.start(engine.caches.next_slice)
+
+
+def _use_fused(engine: Engine, loaded: Checkpoint) -> None:
+    """Between two requests: the next one runs ten times as fast."""
+    from assistant.model import fused
+
+    runner = fused.load(loaded)
+    if runner is not None:
+        engine.use(runner)
+        log.info("the fused step is compiled and in use")
+
+
+def _serve_one(engine: Engine, word: CancelWord, frame: JsonObject, received: float, outgoing: BinaryIO) -> None:
+    number = frame.get("id")
+    if not isinstance(number, int):
+        log.error("a request without an id was dropped")
+        return
+    try:
+        for answer in _answer(engine, word, number, frame, received):
+            _send(outgoing, {"id": number, **answer})
+    except Cancelled:
+        _send(outgoing, {"id": number, "error": "cancelled", "last": True})
+    except Exception as error:
+        if not isinstance(error, EngineError):
+            log.exception("request %d failed", number)
+        _send(outgoing, {"id": number, "error": _sentence(error), "last": True})
+
+
+class _Cancelled:
+    """Whether a request is still wanted: a question for Python, and the ``word`` and ``number`` that compiled code compares."""
+
+    def __init__(self, word: CancelWord, number: int) -> None:
+        import numpy as np
+
+        self._word, self.number = word, number
+        self.word = np.frombuffer(word.memory, np.int64)
+
+    def __call__(self) -> bool:
+        return self._word.is_cancelled(self.number)
 
 
 def _answer(engine: Engine, word: CancelWord, number: int, frame: JsonObject, received: float) -> Iterator[JsonObject]:
     """The frames that answer one request, without its id."""
 
-    def cancelled() -> bool:
-        return word.is_cancelled(number)
-
+    cancelled = _Cancelled(word, number)
     if frame.get("op") == "generate":
         for chunk in engine.generate(_parsed(generate_from_json, frame), cancelled, received):
             yield {**chunk_to_json(chunk), "last": chunk.finish is not None}
     elif frame.get("op") == "score":
         score = engine.score(_parsed(score_from_json, frame), cancelled)
         yield {"bits": score.bits, "bytes": score.bytes, "tokens": score.tokens, "last": True}
+    elif frame.get("op") == "learn":
+        engine.caches.put(*_parsed(learn_from_json, frame))
+        yield {"last": True}
+    elif frame.get("op") == "unlearn":
+        engine.caches.drop(_parsed(unlearn_from_json, frame))
+        yield {"last": True}
+    elif frame.get("op") == "waiting":
+        yield {"waiting": engine.caches.waiting, "last": True}
     else:
         raise EngineError(f"the engine does not know the request {frame.get('op')!r}")
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from assistant.cancel import Cancelled
 from assistant.model.config import ModelConfig
-from assistant.model.kv_cache import Slot
+from assistant.model.kv_cache import Context, Slot
 from assistant.model.transformer import rope_tables
 from kernels.attention.cpu import attention
 
@@ -69,19 +70,25 @@ class Runner:
         # The sine with the sign of the rotated half folded in: rotate(x) = x cos + swap(x) sin'.
         self._sin = torch.cat((-sin[:, :half], sin[:, half:]), dim=-1).unsqueeze(1)
 
+    def context(self) -> Slot:
+        """An empty one."""
+        return Slot(self.config)
+
     @torch.inference_mode()
-    def logits(self, ids: Sequence[int], slot: Slot, check: Callable[[], None], rows: int = 1) -> Tensor:
+    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
         """Run ``ids`` behind what the slot holds; logits [rows, V] of the last ``rows`` of them.
 
-        Writes keys and values behind the slot's end without counting them. ``check`` is called before every layer and may
-        raise to abandon the pass.
+        Writes keys and values behind the slot's end without counting them. ``cancelled`` is asked before every layer; raises
+        `Cancelled`.
         """
+        assert isinstance(slot, Slot)
         start, end = slot.length, slot.length + len(ids)
         cos, sin = self._cos[start:end], self._sin[start:end]
         x = F.embedding(torch.tensor(ids), self._embed)
         last = len(self._layers) - 1
         for index, (layer, (keys, values)) in enumerate(zip(self._layers, slot.layers, strict=True)):
-            check()
+            if cancelled():
+                raise Cancelled
             q = self._project(layer, x, cos, sin, keys[:, :, start:end], values[:, :, start:end])
             if index == last and rows < len(ids):  # earlier rows were needed for their keys and values only
                 x, q, start = x[-rows:], q[:, :, -rows:], end - rows

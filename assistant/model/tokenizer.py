@@ -51,7 +51,7 @@ class CodeTokenizer:
         self._sorted = sorted(self._id_of_bytes)
         self._longest = max(map(len, self._sorted), default=0)
         self._check()
-        self._encode_line = lru_cache(maxsize=LINES_REMEMBERED)(self._encode_line_uncached)
+        self._encode_line = lru_cache(maxsize=LINES_REMEMBERED)(self.encode_afresh)
 
     def encode(self, text: str) -> list[int]:
         """Ids of ``text`` as plain text, never a special one. A lone surrogate (no UTF-8 has it) is read as ``?``."""
@@ -82,7 +82,8 @@ class CodeTokenizer:
         stop = bisect_left(self._sorted, _after_all(tail)) if _after_all(tail) else len(self._sorted)
         return ids + [self._id_of_bytes[spelled] for spelled in self._sorted[start:stop]]
 
-    def _encode_line_uncached(self, line: str) -> tuple[int, ...]:
+    def encode_afresh(self, line: str) -> tuple[int, ...]:
+        """`encode` of text that will not come again: nothing of it is remembered."""
         return tuple(self._library.encode(_clean(line), add_special_tokens=False).ids)
 
     def _last_piece(self, line: str) -> int:

@@ -1,7 +1,8 @@
 """`sotto bench completion`: single-line infilling over a file of rows, through the same pipeline that answers an editor.
 
 A row is ``{"id", "path", "language", "prefix", "suffix", "target"}``; the model sees prefix and suffix and should write the
-first line of the target. Every row is a cold cursor in a file not seen before, the slowest case a user meets.
+first line of the target. Every row is a cold cursor in a file not seen before, the slowest case a user meets; no workspace is
+learnt, and the caches of the engine forget each row's file before the next one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from rich.table import Table
 
 from assistant.cancel import Cancel
 from assistant.completion.context import Windows, look
+from assistant.completion.open_file import open_file
 from assistant.completion.prompt import fim
 from assistant.config import Config
 from assistant.service import Completer
@@ -109,7 +111,9 @@ async def measure(row: Row, engine: EngineClient, completer: Completer, info: Mo
     text = completion.suggestion.inserted if completion.suggestion else ""
     said = text.split("\n", 1)[0].rstrip()
     site = look(snapshot, Windows.of(info.context, CONFIG.max_tokens))
-    score = await engine.score(ScoreRequest(fim(info.family, site), row.target))
+    file = open_file(site, snapshot)
+    score = await engine.score(ScoreRequest(fim(info.family, site), row.target, file=file))
+    await engine.unlearn(file.key)
     return Result(
         exact=said == row.wanted,
         similarity=similarity(said, row.wanted),

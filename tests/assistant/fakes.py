@@ -41,6 +41,7 @@ class FakeModel:
         self.requests: list[GenerateRequest] = []
         self.finished: list[Finish] = []
         self.steps = 0
+        self.learnt: dict[str, str] = {}
         self.info = info
         self.step_seconds = step_seconds
 
@@ -80,6 +81,12 @@ class FakeModel:
 
     async def score(self, request: ScoreRequest) -> Score:
         return Score(float(len(request.target)), len(request.target.encode()), len(request.target))
+
+    async def learn(self, key: str, text: str) -> None:
+        self.learnt[key] = text
+
+    async def unlearn(self, key: str) -> None:
+        self.learnt.pop(key, None)
 
 
 def _until_stop(canned: Canned, stop: Iterable[str]) -> tuple[str, Finish]:

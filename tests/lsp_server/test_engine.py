@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import shutil
@@ -22,9 +21,8 @@ from assistant.cancel import Cancel
 from assistant.types import Chunk, EngineError, Finish, GenerateRequest, Part, ScoreRequest
 from lsp_server.engine import EngineClient
 from tests.assistant.model import tiny
+from tests.lsp_server.engines import LONG, answer, first_chunk, running
 
-SHORT = GenerateRequest((Part(text="def f"),), max_tokens=3, budget_ms=60_000)
-LONG = GenerateRequest((Part(text="def f"),), max_tokens=3000, budget_ms=60_000)
 NOTHING = GenerateRequest((Part(text="def f"),), max_tokens=3, budget_ms=0)
 """Answered as soon as the engine is free, without a step."""
 
@@ -44,24 +42,6 @@ async def client(slow_checkpoint: Path) -> AsyncIterator[EngineClient]:
     async with running(slow_checkpoint) as ready:
         await ready.wait_ready(60)
         yield ready
-
-
-@contextlib.asynccontextmanager
-async def running(model: Path, **options: object) -> AsyncIterator[EngineClient]:
-    client = EngineClient(str(model), threads=1, **options)  # type: ignore[arg-type]
-    await client.start()
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-async def answer(client: EngineClient, request: GenerateRequest = SHORT, cancel: Cancel | None = None) -> list[Chunk]:
-    return [chunk async for chunk in client.generate(request, cancel or Cancel())]
-
-
-async def first_chunk(stream: AsyncIterator[Chunk]) -> Chunk:
-    return await stream.__anext__()
 
 
 async def test_streams_and_scores(client: EngineClient) -> None:

@@ -11,7 +11,7 @@ A = list(range(100, 140))
 B = [1, 2, *range(200, 240)]
 
 
-def fill(pool: SlotPool, ids: list[int]) -> Slot:
+def fill(pool: SlotPool[Slot], ids: list[int]) -> Slot:
     """Run a prompt the way the engine does: take a slot, write what it lacks, advance."""
     slot = pool.take(ids)
     for position in range(slot.length, len(ids)):
@@ -25,8 +25,8 @@ def holds(slot: Slot) -> bool:
     return all(bool((slot.data[..., i, :] == token).all()) for i, token in enumerate(slot.ids))
 
 
-def pool(slots: int = 2) -> SlotPool:
-    return SlotPool(tiny.config(), slots)
+def pool(slots: int = 2) -> SlotPool[Slot]:
+    return SlotPool(lambda: Slot(tiny.config()), slots)
 
 
 def test_typing_on_reuses_everything_before() -> None:

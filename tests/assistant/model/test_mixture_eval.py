@@ -1,4 +1,4 @@
-"""Learning the gate and measuring, from files on disk to a table; and decoding from the mixture against a plain loop."""
+"""Learning the gate and measuring, from files on disk to a table."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
-import torch
 
 from assistant.model import ngram_eval
-from assistant.model.checkpoint import Checkpoint, load
-from assistant.model.mixture import Gate, Mixture, softmax
-from assistant.model.ngram_eval import MixedEngine
-from assistant.model.ngram_rows import Walker, Workspace
-from assistant.model.ngrams import NgramModel
 from assistant.training.corpus import Document
-from assistant.training.evaluate import Item, complete, parts
-from tests.assistant.model import oracle, tiny
+from tests.assistant.model import tiny
 
 VERBS = ("read", "write", "close", "open", "check", "count", "parse", "print")
 
@@ -79,46 +72,3 @@ def test_a_gate_learned_on_some_packages_helps_in_another(
 def test_learn_asks_for_the_folder_of_unseen_documents(folder: Path) -> None:
     with pytest.raises(SystemExit):
         ngram_eval.main(["learn", "--corpus", str(folder)])
-
-
-def naive(loaded: Checkpoint, gate: Gate, item: Item, workspace: NgramModel, file: NgramModel, closing: int) -> str:
-    """Greedy from the mixture, the whole model rerun for every token, nothing kept."""
-    tokenizer, model, end = loaded.tokenizer, loaded.transformer(), loaded.tokenizer.specials["end"]
-    ids, tail = oracle.prompt(parts(item), tokenizer, True)
-    shown, context = b"", tokenizer.heal(item.prefix)[0]
-    usual = oracle.allowed(tokenizer, b"", loaded.config.vocab_size)
-    for _ in range(200):
-        with torch.no_grad():
-            logits = model(torch.tensor([ids]))[0, -1].masked_fill(~usual, -torch.inf)
-        matches = [workspace.look_up(context), file.look_up(context)]
-        probs = torch.from_numpy(Mixture(gate, end).mix(softmax(logits.numpy()), matches, closing))
-        token = int((probs * oracle.allowed(tokenizer, tail, len(probs))).argmax())
-        spelled = tokenizer.token_bytes[token]
-        if token == end:
-            break
-        shown, tail = shown + spelled[len(tail) :], tail[len(spelled) :]
-        if b"\n" in shown:
-            break
-        ids, context = [*ids, token], [*context, token]
-    return shown.decode().split("\n")[0]
-
-
-def test_decoding_from_the_mixture_equals_the_plain_loop(random_model: Path, gate: Path) -> None:
-    rng, loaded = random.Random(4), load(random_model)
-    docs = [Document("w", "MIT", f"w/{number}.py", source(rng)) for number in range(3)]
-    walker, trained = Walker(loaded), Gate.load(gate)
-    engine, workspace = MixedEngine(loaded, trained), Workspace(loaded.tokenizer, loaded.config.vocab_size, docs)
-    text = docs[0].text[-260:]
-    alone = set[str]()
-    for cut in (90, 131, 140, 143, 177):
-        item = Item("i", "w/0.py", "python", text[:cut], text[text.index("\n", cut) :][:60], "")
-        with workspace.without(docs[0]) as others:
-            file, closing = walker.file(item.prefix, item.suffix)
-            assert closing is not None
-            mixed = ngram_eval.complete(engine, walker, item, others, (True, True))
-            assert mixed.text == naive(loaded, trained, item, others, file, closing)
-        engine.use(None)
-        assert complete(engine, item) == complete(walker.engine, item)
-        alone.add(complete(engine, item))
-        assert mixed.text not in alone
-        assert 1 <= mixed.passes <= mixed.steps

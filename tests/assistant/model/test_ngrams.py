@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Sequence
 
@@ -21,12 +22,11 @@ class Oracle:
 
     def __init__(self) -> None:
         self.documents: dict[str, list[int]] = {}
+        self.hidden = ""
 
     def followers(self, context: Sequence[int]) -> Counter[int]:
-        size = len(context)
-        return Counter(
-            ids[i] for ids in self.documents.values() for i in range(size, len(ids)) if ids[i - size : i] == list(context)
-        )
+        size, documents = len(context), [ids for key, ids in self.documents.items() if key != self.hidden]
+        return Counter(ids[i] for ids in documents for i in range(size, len(ids)) if ids[i - size : i] == list(context))
 
     def distribution(self, context: Sequence[int], most: int) -> tuple[int, dict[int, float], float]:
         """(longest match, probabilities, what is left over)."""
@@ -50,7 +50,7 @@ class Oracle:
 
 
 def check(model: NgramModel, oracle: Oracle, context: Sequence[int], most: int = ngram_blocks.MOST) -> int:
-    match = model.look_up(context)
+    match = model.look_up(context, oracle.hidden)
     longest, probs, rest = oracle.distribution(context, most)
     assert match.length == longest
     assert dict(zip(match.ids.tolist(), match.probs.tolist(), strict=True)) == pytest.approx(probs, abs=1e-12)
@@ -79,7 +79,7 @@ STEP: st.SearchStrategy[tuple[str, str, list[int]]] = st.one_of(
     st.tuples(st.just("add"), st.sampled_from("abcdef"), DOCUMENT),
     st.tuples(st.just("remove"), st.sampled_from("abcdef"), st.just([])),
     st.tuples(st.just("work"), st.just(""), st.just([])),
-    st.tuples(st.just("look"), st.just(""), DOCUMENT),
+    st.tuples(st.just("look"), st.sampled_from("abcdef-"), DOCUMENT),
 )
 
 
@@ -100,6 +100,7 @@ def test_any_mix_of_changes_work_and_look_ups_equals_counting_anew(
         elif what == "work":
             model.work()
         else:
+            oracle.hidden = key
             check(model, oracle, ids)
     assert len(model) == len(oracle.documents)
     assert model.tokens == sum(len(ids) + 1 for ids in oracle.documents.values())
@@ -206,13 +207,50 @@ def test_a_draft_follows_the_document_and_stops_where_it_is_unsure() -> None:
     model = NgramModel(VOCABULARY)
     model.add("a", [1, 2, 3, 4, 5, 6, 7, 8])
     model.add("b", [9, 5, 6, 7, 10])
-    assert draft([model], [1, 2, 3], 2) == [4, 5]
-    assert draft([model], [1, 2, 3], 9) == [4, 5, 6, 7, 8]
-    assert draft([model], [0, 5, 6], 4) == []
-    assert draft([model], [0, 5, 6], 4, least=2) == [7]
-    assert draft([model], [0, 5, 6, 7], 4) == []
-    assert draft([model], [1, 2, 3], 0) == []
+    assert draft(lambda tail: [model.look_up(tail)], [1, 2, 3], 2) == [4, 5]
+    assert draft(lambda tail: [model.look_up(tail)], [1, 2, 3], 9) == [4, 5, 6, 7, 8]
+    assert draft(lambda tail: [model.look_up(tail)], [0, 5, 6], 4) == []
+    assert draft(lambda tail: [model.look_up(tail)], [0, 5, 6], 4, least=2) == [7]
+    assert draft(lambda tail: [model.look_up(tail)], [0, 5, 6, 7], 4) == []
+    assert draft(lambda tail: [model.look_up(tail)], [1, 2, 3], 0) == []
     other = NgramModel(VOCABULARY)
     other.add("a", [1, 2, 3, 4, 9, 9, 9] * 3)
-    assert draft([model, other], [1, 2, 3], 4) == [4, 9, 9, 9]
-    assert draft([], [1, 2, 3], 4) == []
+    assert draft(lambda tail: [model.look_up(tail), other.look_up(tail)], [1, 2, 3], 4) == [4, 9, 9, 9]
+    assert draft(lambda _: [], [1, 2, 3], 4) == []
+
+
+def test_blocks_grow_to_a_size_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorting takes memory by the size of the block."""
+    monkeypatch.setattr(ngrams, "LARGEST", 200)
+    rng, model, oracle = random.Random(1), NgramModel(VOCABULARY), Oracle()
+    for number in range(60):
+        oracle.documents[f"{number}"] = _random_text(rng, 20)
+        assert model.add(f"{number}", oracle.documents[f"{number}"])
+        sort_all(model)
+    sizes = [len(block) for block in model._blocks]
+    assert max(sizes) <= 200 + len(sizes)
+    assert 6 <= len(sizes) <= 20
+    for key in ("", "3", "59"):
+        oracle.hidden = key
+        for context in list(oracle.documents.values())[::7]:
+            check(model, oracle, context[:15])
+
+
+def test_a_slice_may_run_beside_look_ups_and_changes() -> None:
+    rng, model, oracle = random.Random(2), NgramModel(VOCABULARY), Oracle()
+    for number in range(30):
+        key = f"{number % 11}"
+        oracle.documents.pop(key, None)
+        oracle.documents[key] = _random_text(rng, 40)
+        model.add(key, oracle.documents[key])
+        slices, context = 0, oracle.documents[key][:20]
+        while (piece := model.next_slice()) is not None:
+            thread = threading.Thread(target=piece)
+            thread.start()
+            if slices == 3:
+                model.remove("5")
+                oracle.documents.pop("5", None)
+            check(model, oracle, context)
+            thread.join()
+            slices += 1
+    assert slices > 3

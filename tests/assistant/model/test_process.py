@@ -8,14 +8,22 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from assistant.types import GenerateRequest, JsonObject, Part, ScoreRequest
-from assistant.wire import CancelWord, encode, generate_to_json, read_frame, score_to_json
+from assistant.types import GenerateRequest, JsonObject, OpenFile, Part, ScoreRequest
+from assistant.wire import (
+    CancelWord,
+    encode,
+    generate_to_json,
+    learn_to_json,
+    read_frame,
+    score_to_json,
+    unlearn_to_json,
+)
 from tests.assistant.model import tiny
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -145,6 +153,11 @@ def test_scores(process: Process) -> None:
         ({**SHORT, "parts": [{"special": "nope"}]}, "no special token called nope"),
         ({**SHORT, "parts": [{"text": "x" * 100_000}]}, "fixed parts take"),
         ({"op": "score", "parts": [], "heal": True}, "cannot read this request"),
+        ({"op": "learn"}, "cannot read this request"),
+        ({"op": "learn", "key": "a", "text": 5}, "must be a text"),
+        ({"op": "unlearn", "key": ["a"]}, "must be a text"),
+        ({**SHORT, "file": {"key": "a"}}, "cannot read this request"),
+        ({**SHORT, "file": 7}, "cannot read this request"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -187,6 +200,67 @@ def test_a_request_cancelled_before_it_is_read_runs_nothing(process: Process) ->
     assert frame["finish"] == "cancelled"
     assert process.word.steps == counted
     assert process.ask({**SHORT, "id": 10})[-1]["finish"] == "length"
+
+
+TYPED = "    configuration = load"
+LINE = f"{TYPED}_configuration(folder, strict=True)\n"
+
+
+def bits(process: Process, number: int) -> float:
+    """What the rest of `LINE` costs in a new file."""
+    asked = ScoreRequest((Part(text=TYPED),), LINE[len(TYPED) :], file=OpenFile("/new.py", TYPED, ""))
+    (frame,) = process.ask({**score_to_json(asked), "id": number})
+    return float(frame["bits"])
+
+
+def until(process: Process, number: int, done: Callable[[float], bool]) -> float:
+    """Ask until the background work shows; each question is a chance for its next slices."""
+    for turn in range(2000):
+        if done(cost := bits(process, number + turn)):
+            return cost
+    raise AssertionError("nothing was learnt")
+
+
+def test_what_is_learnt_counts_and_what_is_unlearnt_does_not(process: Process) -> None:
+    before = bits(process, 1000)
+    assert process.ask({**learn_to_json("/other.py", LINE * 3), "id": 1001}) == [{"id": 1001, "last": True}]
+    until(process, 1100, lambda cost: cost < before / 3)
+    assert process.ask({**unlearn_to_json("/other.py"), "id": 1002}) == [{"id": 1002, "last": True}]
+    assert bits(process, 1003) == pytest.approx(before, rel=1e-3)
+    assert process.ask({**unlearn_to_json("/never.py"), "id": 1004}) == [{"id": 1004, "last": True}]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\ud800\x00" * 99, "x" * 10_000_000, "\n" * 500_000], ids=["none", "odd", "line", "empty"]
+)
+def test_any_document_can_be_learnt(process: Process, text: str) -> None:
+    file = OpenFile("\ud83d", text, text)
+    (learnt,) = process.ask({**learn_to_json("\x00", text), "id": 2000})
+    assert learnt == {"id": 2000, "last": True}
+    asked = generate_to_json(GenerateRequest((Part(text="def f"),), 2, budget_ms=60_000, file=file))
+    assert process.ask({**asked, "id": 2001})[-1]["finish"] == "length"
+    process.ask({**unlearn_to_json("\x00"), "id": 2002})
+
+
+def test_a_request_is_answered_while_much_is_being_learnt(process: Process) -> None:
+    """Hundreds of documents lie in the pipe before it; none is tokenised or sorted first."""
+    documents = {f"/many/{number}.py": f"value_{number} = compute({number})\n" * 40 for number in range(200)}
+    for number, (key, text) in enumerate(documents.items()):
+        process.send({**learn_to_json(key, text), "id": 3000 + number})
+    process.send({**SHORT, "id": 4000})
+    acknowledged = 0
+    while (frame := process.read())["id"] != 4000:
+        assert frame["last"]
+        acknowledged += 1
+    assert acknowledged == 200
+    while not frame["last"]:
+        frame = process.read()
+    assert frame["finish"] == "length"
+    before = bits(process, 5000)
+    process.ask({**learn_to_json("/other.py", LINE * 3), "id": 4001})
+    until(process, 5001, lambda cost: cost < before / 3)  # the newest is done first
+    for number, key in enumerate([*documents, "/other.py"]):
+        process.ask({**unlearn_to_json(key), "id": 9000 + number})
 
 
 def test_ends_when_its_parent_closes_the_pipe_in_mid_decode(slow_checkpoint: Path, tmp_path: Path) -> None:

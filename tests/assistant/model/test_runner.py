@@ -28,8 +28,8 @@ def ids(shape: ModelConfig, count: int = 90) -> list[int]:
     return torch.randint(0, shape.vocab_size, (count,), generator=torch.Generator().manual_seed(1)).tolist()
 
 
-def nothing() -> None:
-    pass
+def nothing() -> bool:
+    return False
 
 
 def poisoned(shape: ModelConfig) -> Slot:
@@ -72,20 +72,19 @@ def test_the_slot_is_not_advanced_by_the_pass() -> None:
     assert slot.length == 0
 
 
-def test_the_check_runs_before_every_layer_and_can_end_the_pass() -> None:
+def test_the_cancel_is_read_before_every_layer_and_ends_the_pass() -> None:
     shape = SHAPES["as shipped, smaller"]
     runner = Runner(shape, tiny.model(shape).state_dict())
     calls = 0
 
-    def check() -> None:
+    def cancelled() -> bool:
         nonlocal calls
         calls += 1
-        if calls == 3:
-            raise Cancelled
+        return calls == 3
 
     slot = poisoned(shape)
     with pytest.raises(Cancelled):
-        runner.logits(ids(shape, 5), slot, check)
+        runner.logits(ids(shape, 5), slot, cancelled)
     assert calls == 3
     assert bool(slot.data[1].isfinite().any())
     assert not slot.data[2].isfinite().any()

@@ -1,0 +1,114 @@
+"""The fused int8 step as an engine's runner: same calls as `runner.Runner`, one compiled function a pass.
+
+Knows a checkpoint's names and the packed layout. Weights are int8 by output row (what an int8 checkpoint holds, exactly);
+activations are rounded to int8 a token, which cost 0.0007 bits/byte of the shipped model (held-out files of its own corpus).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assistant.cancel import Cancelled
+from assistant.model.checkpoint import Checkpoint
+from assistant.model.config import ModelConfig
+from assistant.model.kv_cache import Context
+from assistant.model.transformer import rope_tables
+from kernels.decode import pack
+
+log = logging.getLogger("sotto.engine")
+
+
+class FusedContext(Context):
+    """One context's keys and values in the layout of the fused step."""
+
+    def __init__(self, shape: pack.Shape) -> None:
+        super().__init__()
+        self.memory = pack.Memory(shape)
+
+    def _copy(self, other: Any, length: int) -> None:
+        self.memory.copy(other.memory, length)
+
+
+class FusedRunner:
+    """``weights`` are `Transformer`'s, by name; a packed copy of them is made (one byte a weight)."""
+
+    def __init__(self, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
+        self._shape = _shape(config)
+        cos, sin = (table[:, : config.head_dim // 2].numpy() for table in rope_tables(config, config.context))
+        self._packed = pack.pack(self._shape, _named(config, weights), cos, sin)
+        self._scratch = pack.Scratch(self._shape)
+        from kernels.decode import step  # numba is only imported where it will be used
+
+        self._step = step
+
+    def context(self) -> FusedContext:
+        return FusedContext(self._shape)
+
+    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
+        """Run ``ids`` behind what the slot holds; logits [rows, V] of the last ``rows`` of them. Does not advance the slot.
+
+        Raises `Cancelled`. A ``cancelled`` with ``word`` and ``number`` is read between layers, another one before the pass.
+        """
+        assert isinstance(slot, FusedContext)
+        if cancelled():
+            raise Cancelled
+        word, number = getattr(cancelled, "word", self._step.NEVER), getattr(cancelled, "number", -1)
+        out = self._step.run(self._packed, slot.memory, self._scratch, ids, slot.length, rows, word, number)
+        if out is None:
+            raise Cancelled
+        return torch.from_numpy(out)
+
+
+def fits(config: ModelConfig) -> bool:
+    """Whether a model of this shape can run here."""
+    try:
+        _shape(config)
+    except ValueError:
+        return False
+    return importlib.util.find_spec("numba") is not None
+
+
+def load(checkpoint: Checkpoint, wait: bool = False) -> FusedRunner | None:
+    """A runner for this checkpoint, if its shape and this machine allow one and its code is compiled; ``wait`` compiles it."""
+    try:
+        from kernels.decode import step
+
+        if not wait and not step.is_compiled():
+            return None
+        return FusedRunner(checkpoint.config, checkpoint.weights)
+    except (ImportError, ValueError, RuntimeError) as error:  # no numba; a shape that fills no vectors; no folder for the code
+        log.warning("the fused step cannot be used, the slower one will be: %s", error)
+        return None
+
+
+def _shape(config: ModelConfig) -> pack.Shape:
+    return pack.Shape(
+        config.n_layers, config.d_model, config.n_heads, config.n_kv_heads, config.head_dim, config.d_ff, config.vocab_size,
+        config.context, config.norm_eps,
+    )  # fmt: skip
+
+
+def _named(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, pack.Floats]:
+    def plain(name: str) -> pack.Floats:
+        array: pack.Floats = weights[name].detach().float().numpy()
+        return array
+
+    named = {"embed": plain("embed.weight"), "norm": plain("norm.weight")}
+    for layer in range(config.n_layers):
+        at = f"blocks.{layer}."
+        named[f"{layer}.qkv"] = plain(at + "attention.qkv.weight")
+        named[f"{layer}.out"] = plain(at + "attention.out.weight")
+        named[f"{layer}.gate_up"] = plain(at + "mlp.gate_up.weight")
+        named[f"{layer}.down"] = plain(at + "mlp.down.weight")
+        named[f"{layer}.norms"] = np.stack((plain(at + "attention_norm.weight"), plain(at + "mlp_norm.weight")))
+        if config.qk_norm:
+            q, k = plain(at + "attention.q_norm.weight"), plain(at + "attention.k_norm.weight")
+            named[f"{layer}.head_norms"] = np.concatenate((np.tile(q, (config.n_heads, 1)), np.tile(k, (config.n_kv_heads, 1))))
+    return named

@@ -1,0 +1,207 @@
+"""The inner loops of a decode step, each a few instructions a lane, as functions that numba code can call.
+
+Addresses in, numbers in memory out. Nothing here knows a layer; `step` does, and `reference` says in numpy what each means.
+
+Weights are packed for `dots_*` as [n / 16][k / 4][16][4] int8: one vector load brings four inputs of sixteen outputs, and four
+bytes of an activation meet them in one VNNI instruction. Integer sums are exact, and every float sum has one order whatever
+the number of rows: verifying eight tokens gives bit for bit what eight single steps give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from kernels.decode.vector import BYTES, F32, I32, I64, LANES, V8, V32, VF, Vectors
+
+ROW = 4 * LANES
+"""Bytes of one vector of floats, and of one load of packed weights."""
+_AT = types.intp
+
+
+def _once(name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+    """numba's code generator for a call of the LLVM function ``name``, which ``write`` fills in when a module first needs it.
+
+    Not inlined: fifteen tiles at twenty places took LLVM 21 s to compile, once each they take a fifth of that.
+    """
+
+    def generate(_context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        function = builder.module.globals.get(name)
+        if function is None:
+            result = F32 if signature.return_type == types.float32 else I64
+            kind = ir.FunctionType(result, [argument.type for argument in arguments])
+            function = ir.Function(builder.module, kind, name)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            inner = ir.IRBuilder(function.append_basic_block("entry"))
+            value = write(Vectors(inner), inner, *function.args)
+            inner.ret(ir.Constant(I64, 0) if value is None else value)
+        return builder.call(function, arguments)
+
+    return generate
+
+
+def _dots(rows: int, vectors: int) -> Any:
+    """The kernel of a product: ``rows`` activation rows by 16 ``vectors`` outputs.
+
+    (weights, bytes, their stride, k / 4, corrections, weight scales, row scales, out, its stride): out[r, i] =
+    float(sum_k x[r, k] w[i, k] - correction[i]) * weight scale[i] * row scale[r]; x are bytes with 128 added, and the
+    correction takes that away. Strides in bytes.
+    """
+
+    def write(
+        v: Vectors, b: Any, w: Any, x: Any, stride: Any, quads: Any, takes: Any, factors: Any, sizes: Any, *out: Any
+    ) -> None:
+        sums = v.variables(v.ints(0), rows * vectors)
+        block = b.mul(quads, v.i64(ROW))
+        with v.loop(quads, 1) as at:
+            base = b.add(w, b.mul(at, v.i64(ROW)))
+            weights = [v.load(b.add(base, b.mul(block, v.i64(n))), BYTES) for n in range(vectors)]
+            for r in range(rows):
+                four = v.load(b.add(b.add(x, b.mul(stride, v.i64(r))), b.mul(at, v.i64(4))), I32)
+                for n in range(vectors):
+                    mine = sums[r * vectors + n]
+                    b.store(v.dot4(b.load(mine), four, weights[n]), mine)
+        for n in range(vectors):
+            take, factor = v.load(b.add(takes, v.i64(n * ROW)), V32), v.load(b.add(factors, v.i64(n * ROW)))
+            for r in range(rows):
+                exact = b.sitofp(b.sub(b.load(sums[r * vectors + n]), take), VF)
+                size = v.splat(v.load(b.add(sizes, v.i64(4 * r)), F32))
+                v.store(b.fmul(b.fmul(exact, factor), size), _place(v, r, n, *out))
+
+    code = _once(f"sotto_dots_{rows}x{vectors}", write)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def tile(_: Any, w: Any, x: Any, stride: Any, quads: Any, takes: Any, factors: Any, sizes: Any, out: Any, step: Any) -> Any:
+        return _AT(*[_AT] * 9), code
+
+    return tile
+
+
+def _sums(rows: int, vectors: int) -> Any:
+    """out[r, 16 i + lane] = sum_k a[r, k] b[k, 16 i + lane] in order of k: attention's two products.
+
+    (a, its stride, b, its stride, k, out, its stride), strides in bytes.
+    """
+
+    def write(v: Vectors, b: Any, left: Any, left_stride: Any, right: Any, right_stride: Any, count: Any, *out: Any) -> None:
+        sums = v.variables(v.floats(0.0), rows * vectors)
+        with v.loop(count, 1) as at:
+            base = b.add(right, b.mul(right_stride, at))
+            loaded = [v.load(b.add(base, v.i64(n * ROW))) for n in range(vectors)]
+            for r in range(rows):
+                one = v.splat(v.load(b.add(b.add(left, b.mul(left_stride, v.i64(r))), b.mul(at, v.i64(4))), F32))
+                for n in range(vectors):
+                    mine = sums[r * vectors + n]
+                    b.store(v.fma(one, loaded[n], b.load(mine)), mine)
+        for r in range(rows):
+            for n in range(vectors):
+                v.store(b.load(sums[r * vectors + n]), _place(v, r, n, *out))
+
+    code = _once(f"sotto_sums_{rows}x{vectors}", write)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def tile(_: Any, left: Any, left_stride: Any, right: Any, right_stride: Any, count: Any, out: Any, step: Any) -> Any:
+        return _AT(*[_AT] * 7), code
+
+    return tile
+
+
+def _place(v: Vectors, row: int, vector: int, out: Any, stride: Any) -> Any:
+    return v.b.add(v.b.add(out, v.b.mul(stride, v.i64(row))), v.i64(vector * ROW))
+
+
+# Sixteen accumulators or more hide the latency of a multiply-add; more than twenty-four would spill the thirty-two registers.
+dots_1x8, dots_1x4, dots_1x1 = _dots(1, 8), _dots(1, 4), _dots(1, 1)
+dots_2x4, dots_2x1 = _dots(2, 4), _dots(2, 1)
+dots_4x4, dots_4x1 = _dots(4, 4), _dots(4, 1)
+dots_6x4, dots_6x1 = _dots(6, 4), _dots(6, 1)
+sums_1x4, sums_2x4, sums_3x4, sums_4x4, sums_6x4 = (_sums(rows, 4) for rows in (1, 2, 3, 4, 6))
+sums_1x1 = _sums(1, 1)
+
+
+def _quantize(v: Vectors, b: Any, source: Any, out: Any, count: Any) -> Any:
+    (largest,) = v.variables(v.floats(0.0), 1)
+    with v.loop(count, LANES) as at:
+        x = v.load(b.add(source, b.mul(at, v.i64(4))))
+        b.store(v.larger(v.call("llvm.fabs.v16f32", x), b.load(largest)), largest)
+    most = v.maximum(b.load(largest))
+    empty = b.fcmp_ordered("<", most, ir.Constant(F32, 1e-30))
+    factor = v.splat(b.select(empty, ir.Constant(F32, 0.0), b.fdiv(ir.Constant(F32, 127.0), most)))
+    with v.loop(count, LANES) as at:
+        x = v.load(b.add(source, b.mul(at, v.i64(4))))
+        whole = b.fptosi(v.call("llvm.nearbyint.v16f32", b.fmul(x, factor)), V32)
+        v.store(b.trunc(b.add(whole, v.ints(128)), V8), b.add(out, at))
+    return b.fdiv(most, ir.Constant(F32, 127.0))
+
+
+def _rms_norm(v: Vectors, b: Any, source: Any, weight: Any, out: Any, count: Any, eps: Any) -> None:
+    (squares,) = v.variables(v.floats(0.0), 1)
+    with v.loop(count, LANES) as at:
+        x = v.load(b.add(source, b.mul(at, v.i64(4))))
+        b.store(v.fma(x, x, b.load(squares)), squares)
+    mean = b.fdiv(v.sum(b.load(squares)), b.sitofp(count, F32))
+    factor = v.splat(b.fdiv(ir.Constant(F32, 1.0), v.call("llvm.sqrt.f32", b.fadd(mean, eps))))
+    with v.loop(count, LANES) as at:
+        place = b.mul(at, v.i64(4))
+        x, w = v.load(b.add(source, place)), v.load(b.add(weight, place))
+        v.store(b.fmul(b.fmul(x, factor), w), b.add(out, place))
+
+
+def _silu_times(v: Vectors, b: Any, gate: Any, up: Any, out: Any, count: Any) -> None:
+    with v.loop(count, LANES) as at:
+        place = b.mul(at, v.i64(4))
+        g, u = v.load(b.add(gate, place)), v.load(b.add(up, place))
+        sigmoid = b.fdiv(g, b.fadd(v.floats(1.0), v.exp(b.fsub(v.floats(0.0), g))))
+        v.store(b.fmul(sigmoid, u), b.add(out, place))
+
+
+def _softmax(v: Vectors, b: Any, scores: Any, seen: Any, width: Any) -> Any:
+    order = ir.Constant(V32, list(range(LANES)))
+    largest, total = v.variables(v.floats(-1e30), 1)[0], v.variables(v.floats(0.0), 1)[0]
+
+    def visible(at: Any) -> Any:
+        return b.icmp_signed("<", order, v.splat(b.trunc(b.sub(seen, at), I32)))
+
+    with v.loop(width, LANES) as at:
+        x = v.load(b.add(scores, b.mul(at, v.i64(4))))
+        b.store(v.larger(b.select(visible(at), x, v.floats(-1e30)), b.load(largest)), largest)
+    most = v.splat(v.maximum(b.load(largest)))
+    with v.loop(width, LANES) as at:
+        place = b.add(scores, b.mul(at, v.i64(4)))
+        share = b.select(visible(at), v.exp(b.fsub(v.load(place), most)), v.floats(0.0))
+        b.store(b.fadd(b.load(total), share), total)
+        v.store(share, place)
+    factor = v.splat(b.fdiv(ir.Constant(F32, 1.0), v.sum(b.load(total))))
+    with v.loop(width, LANES) as at:
+        place = b.add(scores, b.mul(at, v.i64(4)))
+        v.store(b.fmul(v.load(place), factor), place)
+    return None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def quantize(_: Any, source: Any, out: Any, count: Any) -> Any:
+    """Floats at ``source`` to bytes at ``out``: round(x / scale) + 128 with scale = max |x| / 127, which is returned."""
+    return types.float32(_AT, _AT, _AT), _once("sotto_quantize", _quantize)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def rms_norm(_: Any, source: Any, weight: Any, out: Any, count: Any, eps: Any) -> Any:
+    """out = x / sqrt(mean(x^2) + eps) * weight over ``count`` floats (arXiv 1910.07467). ``out`` may be ``source``."""
+    return _AT(_AT, _AT, _AT, _AT, types.float32), _once("sotto_rms_norm", _rms_norm)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def silu_times(_: Any, gate: Any, up: Any, out: Any, count: Any) -> Any:
+    """out = gate / (1 + e^-gate) * up over ``count`` floats. ``out`` may be either."""
+    return _AT(_AT, _AT, _AT, _AT), _once("sotto_silu_times", _silu_times)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def softmax(_: Any, scores: Any, seen: Any, width: Any) -> Any:
+    """Softmax in place of the first ``seen`` of ``width`` scores; the others become zero, whatever they were, NaN as well."""
+    return _AT(_AT, _AT, _AT), _once("sotto_softmax", _softmax)
