@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assistant.workspace.record import Record, record
+from assistant.workspace.live import LiveFile
+from assistant.workspace.record import Record
+from assistant.workspace.source import first_difference as first_difference
 
 MAX_EDITS = 64
 _MAX_PAUSE_S = 1.0
@@ -28,21 +30,16 @@ class Edit:
 
 
 class Buffers:
-    """``read(path, text, language)`` makes a record; ``clock`` is monotonic, in seconds."""
+    """``reader(path, language)`` reads the texts of one buffer, one after the other; ``clock`` is monotonic, in seconds."""
 
-    def __init__(
-        self,
-        read: Callable[[str, str, str, Record | None], Record] = lambda path, text, language, old: record(
-            path, text, language, old
-        ),
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._read = read
+    def __init__(self, reader: Callable[[str, str], LiveFile] = LiveFile, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reader = reader
         self._clock = clock
         self._changed = threading.Condition()
         self._texts: dict[str, tuple[str, str]] = {}
         self._waiting: dict[str, None] = {}
         self._records: dict[str, Record] = {}
+        self._files: dict[str, tuple[str, LiveFile]] = {}  # with their languages; only the thread uses what is in it
         self._reading = ""
         self._edits: deque[Edit] = deque(maxlen=MAX_EDITS)
         self._thread: threading.Thread | None = None
@@ -82,6 +79,7 @@ class Buffers:
             self._texts.pop(path, None)
             self._waiting.pop(path, None)
             self._records.pop(path, None)
+            self._files.pop(path, None)
 
     def settle(self, timeout: float) -> bool:
         """Wait until every buffer's newest text has been read; whether that came true."""
@@ -95,11 +93,17 @@ class Buffers:
         if self._thread is not None:
             self._thread.join(2.0)
 
-    def _try(self, path: str, text: str, language: str, old: Record | None) -> Record | None:
+    def _file(self, path: str, language: str) -> LiveFile:
+        known = self._files.get(path)
+        if known is None or known[0] != language:
+            known = self._files[path] = (language, self._reader(path, language))
+        return known[1]
+
+    def _try(self, file: LiveFile, text: str) -> Record | None:
         try:
-            return self._read(path, text, language, old)
+            return file.read(text)
         except Exception:  # a mistake of ours in one text: the buffer stays as it was last understood
-            return old
+            return None
 
     def _work(self) -> None:
         while True:
@@ -110,10 +114,10 @@ class Buffers:
                 path = next(iter(self._waiting))
                 del self._waiting[path]
                 text, language = self._texts[path]
-                old = self._records.get(path)
+                file = self._file(path, language)
                 self._reading = path
             began = time.perf_counter()
-            made = self._try(path, text, language, old)
+            made = self._try(file, text)
             with self._changed:
                 if path in self._texts and made is not None:
                     self._records[path] = made
@@ -123,15 +127,3 @@ class Buffers:
                 # Where reading takes long (a huge file), a burst of typing must not keep the interpreter busy all the time.
                 if cost > 0.05 and not self._closed:
                     self._changed.wait_for(lambda: self._closed, min(_MAX_PAUSE_S, 2 * cost))
-
-
-def first_difference(old: str, new: str) -> int:
-    """The length of the common prefix."""
-    low, high = 0, min(len(old), len(new))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if old[low:middle] == new[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

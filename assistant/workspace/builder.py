@@ -26,7 +26,7 @@ from assistant.workspace.scan import Job, scan
 from assistant.workspace.store import Store
 from assistant.workspace.walk import Limits
 
-MAX_WORKERS = 4
+MAX_WORKERS = 2
 _NICE = 10
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from assistant.workspace.symbols import MODULE, Definition, FileSymbols
 
@@ -20,8 +21,7 @@ BLOCK_LINES = 60
 """A piece of more lines than one and a half times this is cut into blocks of about this many."""
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """``text[start:end]`` of the file, whole lines where it can be; ``line`` counts from 0.
 
     ``kind``: ``function``, ``class`` (a head: up to its first method, and what stands between methods), ``module``.
@@ -37,10 +37,9 @@ class Chunk:
     block: int = 0
 
 
-def chunks(text: str, symbols: FileSymbols) -> list[Chunk]:
-    """The pieces of a file in the order of the text."""
+def chunks(text: str, symbols: FileSymbols, lines: list[int]) -> list[Chunk]:
+    """The pieces of a file in the order of the text; ``lines`` are its `line_starts`."""
     spans = sorted(_spans(0, len(text), MODULE, symbols, _children(symbols)))
-    lines = line_starts(text)
     return [chunk for start, end, kind, owner in spans for chunk in _blocks(text, lines, start, end, kind, owner)]
 
 
@@ -84,11 +83,8 @@ def _spans(
 
 def line_starts(text: str) -> list[int]:
     """The offset of each line; lines end at a line feed."""
-    starts = [0]
-    at = text.find("\n")
-    while at != -1:
-        starts.append(at + 1)
-        at = text.find("\n", at + 1)
+    starts = list(accumulate([len(line) + 1 for line in text.split("\n")], initial=0))
+    starts.pop()
     return starts
 
 

@@ -8,7 +8,7 @@ question and of the name is covered. A definition is as good as its best piece. 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.workspace.index import WorkspaceIndex
@@ -74,11 +74,15 @@ class Finder:
         self.table = combined(shipped(), by_hand(), learned(index.store))
         self._counts: dict[str, dict[str, int]] = {}
 
-    def find(self, question: str, limit: int = 20) -> list[Found]:
-        """The best definitions, best first; nothing for a question without a word."""
+    def find(self, question: str, limit: int = 20, until: Callable[[], bool] = lambda: False) -> list[Found]:
+        """The best definitions, best first; nothing for a question without a word. Once ``until`` is true, the best of those
+        that have been looked at.
+        """
         words = list(dict.fromkeys(prose(question)))[:MAX_WORDS]
         best: dict[tuple[str, int], tuple[float, Row]] = {}
-        for row, vector in self.candidates(words):
+        for row, vector in self.candidates(words, until):
+            if until():
+                break
             score = sum(weight * value for weight, value in zip(WEIGHTS, vector, strict=True))
             key = (row.path, row.owner)
             if key not in best or score > best[key][0]:
@@ -86,14 +90,14 @@ class Finder:
         ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].path, pair[1].line))[:limit]
         return [self._answer(row, score, words) for score, row in ranked]
 
-    def candidates(self, words: Sequence[str]) -> Iterator[tuple[Row, list[float]]]:
+    def candidates(self, words: Sequence[str], until: Callable[[], bool] = lambda: False) -> Iterator[tuple[Row, list[float]]]:
         """Pieces that may answer, each with its features."""
-        rows = list(self._rows(words)) if words else []
+        rows = list(self._rows(words, until)) if words else []
         statistics = self._statistics(words, rows)
         for row in rows:
             yield row, features(words, row, statistics, self.table)
 
-    def _rows(self, words: Sequence[str]) -> Iterator[Row]:
+    def _rows(self, words: Sequence[str], until: Callable[[], bool]) -> Iterator[Row]:
         buffers = self._index.buffers.records()
         for path, made in buffers.items():
             yield from _buffered(path, made)
@@ -106,7 +110,7 @@ class Finder:
             ("title", self._rarest([*words, *related], "title", _TITLE_MATCHES), _BY_TITLE),
         ):
             match = f"{columns} : (" + " OR ".join(f'"{word}"' for word in terms) + ")"
-            for row in self._index.store.query(_SQL, (match, most)) if terms and self._index.store.has_text else ():
+            for row in self._index.store.query(_SQL, (match, most), until) if terms and self._index.store.has_text else ():
                 if row[0] not in seen and row[1] not in buffers:
                     seen.add(row[0])
                     yield _row(row[1:])

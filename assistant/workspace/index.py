@@ -23,7 +23,7 @@ from assistant.workspace.buffers import Buffers
 from assistant.workspace.ignore import Excluder
 from assistant.workspace.record import Record, Rows, rows
 from assistant.workspace.related import learn
-from assistant.workspace.scan import Job, scan, under, update
+from assistant.workspace.scan import Job, is_small, scan, under, update
 from assistant.workspace.store import Store
 from assistant.workspace.walk import Judge, Limits, language_by_name
 
@@ -41,8 +41,9 @@ _RULES = frozenset((".gitignore", "exclude", ".git", "pyvenv.cfg", "CACHEDIR.TAG
 class WorkspaceIndex:
     """``roots`` are folders; ``cache_folder`` is the user's own, outside of them.
 
-    ``in_process`` scans in this process (tests, small folders). ``report(kind, sentence)`` hears of each kind of trouble once.
-    ``on_progress(done, found)`` counts files of a scan.
+    ``in_process`` scans in this process, however much there is to read. ``report(kind, sentence)`` hears of each kind of
+    trouble once. ``on_progress(done, found)`` counts files of a scan. ``on_change(paths)`` hears, in the index's thread, what
+    has just been taken up: the paths that were told of, or ``None`` after a scan of everything.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class WorkspaceIndex:
         clock: Callable[[], int] = time.time_ns,
         report: Callable[[str, str], None] = lambda kind, text: None,
         on_progress: Callable[[int, int], None] = lambda done, found: None,
+        on_change: Callable[[list[str] | None], None] = lambda paths: None,
     ) -> None:
         self.roots = tuple(sorted({os.path.realpath(root) for root in roots}))
         self.config = config or Config()
         self.limits = limits or Limits()
         self.buffers = Buffers()
-        self._in_process = in_process
+        self.in_process = in_process or not self.roots  # without a folder there is nothing to scan
+        self._on_change = on_change
         self._report = report
         self._reported: set[str] = set()
         self._excluder = Excluder(self.roots)
@@ -86,16 +89,21 @@ class WorkspaceIndex:
     # Life
 
     def start(self) -> None:
-        """Begin to keep the index true, with a scan first. Returns at once."""
+        """Begin to keep the index true, with a scan first. Returns before that."""
+        self.store.count()  # a file that is made now asks for a scan by itself: not after the first one
         with self._changed:
             self._scan_wanted = True
             self._start_thread()
 
-    def close(self) -> None:
-        """Stop; what has been written stays. A scan under way goes on next time."""
+    def stop(self) -> None:
+        """Begin to end, from any thread; returns at once. What has been written stays; a scan under way goes on next time."""
         self._cancel.set()
         with self._changed:
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop and wait, some seconds at most."""
+        self.stop()
         self.buffers.close()
         if self._thread is not None:
             self._thread.join(5.0)
@@ -164,9 +172,12 @@ class WorkspaceIndex:
     # Work
 
     def scan(self) -> None:
-        """Make the store mirror the disk, now, in this thread."""
-        if self._in_process or not builder.run(self.store, self._job):
-            if not self._in_process:
+        """Make the store mirror the disk, now, in this thread. Nothing is read for a store that cannot be written."""
+        if not self.store.set_meta("used", str(self._job.clock())):
+            return
+        here = self.in_process or is_small(self.store, self._job)
+        if here or not builder.run(self.store, self._job):
+            if not here:
                 self._once("builder", "The index could not be built in a process of its own; it is built in the server's.")
             scan(self.store, self._job)
             learn(self.store)
@@ -185,10 +196,12 @@ class WorkspaceIndex:
             whole, self._scan_wanted = self._scan_wanted, False
             self._first_event = 0.0
         folders = {path for path in paths if os.path.isdir(path)}
-        if whole or folders or len(paths) > MANY or any(os.path.basename(path) in _RULES for path in paths):
+        whole = bool(whole or folders or len(paths) > MANY or any(os.path.basename(path) in _RULES for path in paths))
+        if whole:
             self.scan()
         # Also after a scan: news of a file outweighs a stamp that says it has not changed.
         self._update([path for path in paths if path not in folders and os.path.basename(path) not in _RULES])
+        self._on_change(None if whole else paths)
 
     def _update(self, paths: list[str]) -> None:
         keep: list[str] = []

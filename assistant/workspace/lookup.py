@@ -65,6 +65,23 @@ class Lookup:
         sql = f"SELECT path, {_COLUMNS} FROM symbol JOIN file ON file.id = symbol.file WHERE path = ?"
         return [_symbol(*row) for row in self._index.store.query(sql, (path,))]
 
+    def described(self, path: str, qualified: str, line: int) -> Symbol | None:
+        """The definition of that qualified name that begins nearest to ``line``. ``path`` as an answer of the index has it."""
+        if path in self._index.buffers.records():
+            found = [s for s in self._buffered(path) if s.qualified == qualified]
+        else:
+            sql = f"SELECT path, {_COLUMNS} FROM symbol JOIN file ON file.id = symbol.file WHERE path = ? AND qualified = ?"
+            found = [_symbol(*row) for row in self._index.store.query(sql, (path, qualified))]
+        return min(found, key=lambda s: abs(s.line - line), default=None)
+
+    def text(self, path: str) -> str:
+        """What a file says: its open buffer, else as it was last read; "" for a file that is not indexed. ``path`` likewise."""
+        made = self._index.buffers.records().get(path)
+        if made is not None:
+            return made.text
+        known = self._index.store.known(path)
+        return self._index.store.text(known.id) if known is not None else ""
+
     def callers(self, name: str) -> list[str]:
         """Paths of the files that call something by this last name; `symbols` has each call's place and arguments."""
         sql = "SELECT path FROM call JOIN file ON file.id = call.file WHERE name = ? ORDER BY path"

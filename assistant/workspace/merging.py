@@ -13,7 +13,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from assistant.workspace.symbols import MODULE, Call, ClassField, Definition, FileSymbols, Import, Reference
+from assistant.workspace.symbols import (
+    MODULE,
+    Call,
+    ClassField,
+    Definition,
+    FileSymbols,
+    Import,
+    Later,
+    Mentions,
+    Reference,
+)
 
 
 class Edit(NamedTuple):
@@ -34,17 +44,34 @@ def moved(offset: int, edits: Iterable[Edit]) -> int:
     return offset
 
 
-def keep_known(known: FileSymbols, fresh: FileSymbols, edits: Sequence[Edit], text: str) -> FileSymbols:
-    """``fresh``, with what of ``known`` still stands in ``text``."""
+def add_edit(edits: list[Edit], edit: Edit) -> None:
+    """Append an edit; one within the text that the last one put there, as typing is, is one with it."""
+    if edits and edits[-1].start <= edit.start and edit.end <= edits[-1].new_end:
+        last = edits[-1]
+        edits[-1] = Edit(last.start, last.end, last.new_end + edit.new_end - edit.end)
+    else:
+        edits.append(edit)
+
+
+def keep_known(
+    known: FileSymbols, fresh: FileSymbols, edits: Sequence[Edit], whole: FileSymbols, since: Sequence[Edit], text: str
+) -> FileSymbols:
+    """``fresh``, with what of ``known``, a reading ``edits`` ago, still stands in ``text``; mentions, when they are asked for,
+    with those of ``whole``, the last reading without the new errors, ``since`` ago.
+    """
     definitions, place = _definitions(known, fresh, edits, text)
     scopes = _Scopes(definitions)
     return replace(
         fresh,
         definitions=tuple(definitions),
-        references=_references(known, fresh, edits, text, scopes),
-        calls=_calls(known, fresh, edits, text, scopes),
         imports=_imports(known, fresh, edits, text, scopes),
         fields=_fields(known, fresh, edits, text, place),
+        callees=fresh.callees | {name for name in known.callees - fresh.callees if name in text},
+        mentions=Later(
+            lambda: Mentions(
+                _references(whole, fresh, since, text, scopes), _calls(whole, fresh, since, text, scopes), fresh.words
+            )
+        ),
     )
 
 
@@ -70,8 +97,7 @@ def _definitions(
 
 
 def _follow(old: Definition, edits: Sequence[Edit]) -> Definition:
-    return replace(
-        old,
+    return old._replace(
         start=moved(old.start, edits),
         end=moved(old.end, edits),
         name_start=moved(old.name_start, edits),
@@ -83,11 +109,11 @@ def _follow(old: Definition, edits: Sequence[Edit]) -> Definition:
 
 def _rejoined(old: Definition, new: Definition, errors: tuple[tuple[int, int], ...]) -> Definition:
     end = max(old.end, new.end)
-    joined = replace(new, qualified=old.qualified, kind=old.kind, start=min(old.start, new.start), end=end)
+    joined = new._replace(qualified=old.qualified, kind=old.kind, start=min(old.start, new.start), end=end)
     if any(start <= max(new.body_start, old.body_start) and new.start <= stop for start, stop in errors):
-        joined = replace(joined, parameters=old.parameters, signature=old.signature, returns=old.returns, bases=old.bases)
+        joined = joined._replace(parameters=old.parameters, signature=old.signature, returns=old.returns, bases=old.bases)
     if not new.docstring:
-        joined = replace(joined, docstring=old.docstring, doc_start=old.doc_start, doc_end=old.doc_end)
+        joined = joined._replace(docstring=old.docstring, doc_start=old.doc_start, doc_end=old.doc_end)
     return joined
 
 
@@ -99,7 +125,7 @@ def _with_parents(definitions: list[Definition]) -> list[Definition]:
             around.pop()
         parent = around[-1] if around else MODULE
         around.append(len(found))
-        found.append(definition if definition.parent == parent else replace(definition, parent=parent))
+        found.append(definition if definition.parent == parent else definition._replace(parent=parent))
     return found
 
 

@@ -17,6 +17,7 @@ Clock = Callable[[], float]
 PARSE_SECONDS = 0.5
 """Processor time of one parse; ordinary code takes 0.1 s for the largest text that is read."""
 
+ASKED = 16  # the clock is looked at once in so many times that tree-sitter asks, about once a millisecond
 CHUNK = 1 << 16  # bytes handed over at once
 MAX_RUN = 400  # tokens without a name side by side: to find the end of the run, the cursor reads it for each of them
 _HOLES = "," * MAX_RUN  # the one such run that is not a syntax error
@@ -28,9 +29,12 @@ def parse(parser: Parser, data: bytes, old: Tree | None = None, clock: Clock = t
     ``old`` is the tree of the text before, edited to the new positions.
     """
     deadline = clock() + PARSE_SECONDS
+    asked = 0
 
     def late(offset: int, has_error: bool) -> bool:
-        return clock() > deadline
+        nonlocal asked
+        asked += 1
+        return asked % ASKED == 0 and clock() > deadline
 
     def rest(offset: int, point: object) -> bytes:
         return data[offset : offset + CHUNK]

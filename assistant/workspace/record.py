@@ -13,7 +13,7 @@ import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from assistant.workspace.chunks import Chunk, chunks, line_starts
@@ -50,6 +50,15 @@ class Piece:
     def name_set(self) -> frozenset[str]:
         return frozenset(self.names.split())
 
+    def at(self, chunk: Chunk) -> Piece:
+        """The same words at another place; what has been computed from them is kept."""
+        if chunk == self.chunk:
+            return self
+        moved = object.__new__(Piece)
+        moved.__dict__.update(self.__dict__)
+        moved.__dict__["chunk"] = chunk
+        return moved
+
 
 @dataclass(frozen=True)
 class Record:
@@ -65,12 +74,17 @@ class Record:
     @cached_property
     def identifiers(self) -> frozenset[str]:
         """Whole identifiers of the file in lower case."""
-        return frozenset().union(*(piece.name_set for piece in self.pieces))
+        return frozenset(" ".join([piece.names for piece in self.pieces]).split())
+
+    @cached_property
+    def lines(self) -> list[int]:
+        """Where each line begins."""
+        return line_starts(self.text)
 
     @property
     def callees(self) -> frozenset[str]:
         """Last names of everything that is called."""
-        return frozenset(name for call in self.symbols.calls if (name := call.name) not in ("", "?"))
+        return self.symbols.callees
 
 
 def digest(text: str) -> bytes:
@@ -78,19 +92,26 @@ def digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def record(path: str, text: str, language: str = "", old: Record | None = None) -> Record:
-    """Everything the index keeps of a file; answers for any text. ``old``, an earlier record of the file, only saves time:
-    pieces whose code has not changed keep their words.
-    """
+def record(path: str, text: str, language: str = "") -> Record:
+    """Everything the index keeps of a file; answers for any text."""
     language = language or language_by_name(path)
-    symbols = extract(text, language, path)
+    return compose(path, text, language, extract(text, language, path))
+
+
+def compose(path: str, text: str, language: str, symbols: FileSymbols, old: Record | None = None) -> Record:
+    """The record of a text whose symbols are known. ``old``, an earlier record of the file, only saves time: pieces whose code
+    has not changed keep their words.
+    """
     where = _path_words(path)
     known = {_key(old.text, p.chunk, old.symbols): p for p in old.pieces} if old is not None else {}
+    lines = line_starts(text)
     pieces = []
-    for chunk in chunks(text, symbols):
+    for chunk in chunks(text, symbols, lines):
         same = known.get(_key(text, chunk, symbols)) if known else None
-        pieces.append(replace(same, chunk=chunk) if same is not None else _piece(text, chunk, symbols, where))
-    return Record(path, language, digest(text), text, tuple(pieces), symbols)
+        pieces.append(same.at(chunk) if same is not None else _piece(text, chunk, symbols, where))
+    made = Record(path, language, digest(text), text, tuple(pieces), symbols)
+    made.__dict__["lines"] = lines  # the cached property's value, which is known already
+    return made
 
 
 def _key(text: str, chunk: Chunk, symbols: FileSymbols) -> tuple[object, ...]:
@@ -99,7 +120,8 @@ def _key(text: str, chunk: Chunk, symbols: FileSymbols) -> tuple[object, ...]:
     if chunk.owner == MODULE:
         return code, ""
     owner = symbols.definitions[chunk.owner]
-    return code, owner.qualified, owner.docstring, owner.doc_start - chunk.start, owner.parameters, chunk.block == 0
+    doc = owner.doc_start - chunk.start if owner.docstring and chunk.block == 0 else None  # where it stands, if it counts here
+    return code, owner.qualified, owner.docstring if doc is not None else "", doc, owner.parameters
 
 
 def _path_words(path: str) -> list[str]:
@@ -118,10 +140,6 @@ def _piece(text: str, chunk: Chunk, symbols: FileSymbols, where: list[str]) -> P
         if 0 <= low < high <= len(code):
             code = code[:low] + code[high:]
     counts = Counter(identifiers(code))
-    body: dict[str, int] = {}
-    for name, count in counts.items():
-        for part in stems(name):
-            body[part] = body.get(part, 0) + count
     title, near = _names(definition, where)
     return Piece(
         chunk,
@@ -129,9 +147,25 @@ def _piece(text: str, chunk: Chunk, symbols: FileSymbols, where: list[str]) -> P
         " ".join(title),
         " ".join(near),
         " ".join(capped(prose(doc), BODY_REPEATS)) if doc else "",
-        " ".join([part for part, n in body.items() for _ in range(min(n, BODY_REPEATS))]),
+        " ".join(_body(counts)),
         " ".join(dict.fromkeys(" ".join(counts).lower().split(" "))) if counts else "",
     )
+
+
+def _body(counts: dict[str, int]) -> list[str]:
+    """Stems of counted names, each at most ``BODY_REPEATS`` times."""
+    seen: dict[str, int] = {}
+    found: list[str] = []
+    for name, count in counts.items():
+        for part in stems(name):
+            before = seen.get(part, 0)
+            if before < BODY_REPEATS:
+                seen[part] = before + count
+                if count == 1:
+                    found.append(part)
+                else:
+                    found.extend([part] * min(count, BODY_REPEATS - before))
+    return found
 
 
 def _names(definition: Definition | None, where: list[str]) -> tuple[list[str], list[str]]:
@@ -181,7 +215,7 @@ def rows(record: Record) -> Rows:
 def symbol_rows(record: Record) -> Iterator[SymbolRow]:
     """Definitions in order, then data members that no definition stands for; these have ordinal ``MODULE``."""
     definitions = record.symbols.definitions
-    lines = line_starts(record.text)
+    lines = record.lines
     for ordinal, d in enumerate(definitions):
         parameters = json.dumps(d.parameters, separators=(",", ":")) if d.parameters else ""
         bases = json.dumps(d.bases, separators=(",", ":")) if d.bases else ""

@@ -4,23 +4,33 @@ Three sources, the strongest wins: a table mined from docstring-function pairs o
 few pairs by hand, and what the workspace's own docstrings say. Rewrites the question only; the index stays as the code
 is. Knows nothing of ranking.
 
-``python -m assistant.workspace.related OUT FOLDER...`` makes the table from folders of source.
+``python -m assistant.workspace.related OUT FOLDER...`` mines such a table from folders of source, one package each. The shipped
+one was mined by the same algorithm from the training packages with other code, in another order of functions: a new run gives
+a table like it, not the same bytes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.workspace.words import prose, stem
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from assistant.workspace.store import Store
+
+    Floats = NDArray[np.float64]
 
 Table = Mapping[str, Mapping[str, float]]
 """For a stem of a question, stems of code with the probability that code holding the one is described by the other."""
@@ -37,6 +47,7 @@ SELF = 0.6
 _MAX_CODE = 40
 _MIN_PAIRS = 15  # a word seen less often has no statistics
 _MAX_OWN = 3_000  # pairs of a workspace: two seconds of a low-priority process
+_BATCH = 1_000
 _NOTHING = ""  # stands in every piece of code and takes the words that nothing explains
 
 _BY_HAND = """
@@ -89,31 +100,49 @@ def mine(pairs: Iterable[Pair], min_pairs: int = _MIN_PAIRS) -> dict[str, dict[s
     frequent = {word for word, n in Counter(word for words, _ in kept for word in words).items() if n >= min_pairs}
     usual = {word for word, n in Counter(word for _, code in kept for word in code).items() if n >= min_pairs}
     kept = [([w for w in words if w in frequent], [c for c in code if c in usual] + [_NOTHING]) for words, code in kept]
-    table: dict[tuple[str, str], float] = {}
+    return _strongest(*_expect(kept)) if kept else {}
+
+
+def _expect(pairs: Sequence[Pair]) -> tuple[Floats, list[str], list[str]]:
+    """The table [words, codes] after `ROUNDS`, and its words and codes. Memory: the table twice, and 4 bytes for each word and
+    code that stand in one pair.
+    """
+    import numpy as np
+
+    words = sorted({word for described, _ in pairs for word in described})
+    codes = sorted({c for _, code in pairs for c in code})
+    row, column = {word: i * len(codes) for i, word in enumerate(words)}, {c: i for i, c in enumerate(codes)}
+    batches = []
+    for at in range(0, len(pairs), _BATCH):
+        batch = [
+            ([row[w] for w in described], [column[c] for c in code]) for described, code in pairs[at : at + _BATCH] if described
+        ]
+        if batch:
+            grids = [np.add.outer(np.array(described), np.array(code)).ravel().astype(np.int32) for described, code in batch]
+            sizes = np.concatenate([np.full(len(described), len(code)) for described, code in batch])
+            batches.append((np.concatenate(grids), sizes))
+    table = np.ones(len(words) * len(codes))
     for _ in range(ROUNDS):
-        table = _round(kept, table)
-    return _strongest(table)
+        share = np.zeros_like(table)
+        for cells, sizes in batches:
+            weights = table[cells]
+            whole = np.repeat(np.add.reduceat(weights, np.concatenate(([0], sizes.cumsum()[:-1]))), sizes)
+            weights[weights <= 1e-3 * whole] = 0.0
+            share += np.bincount(cells, weights / np.where(whole > 0, whole, 1.0), len(table))
+        total = share.reshape(len(words), len(codes)).sum(0)
+        table = (share.reshape(len(words), len(codes)) / np.where(total > 0, total, 1.0)).ravel()
+        table[table <= 1e-5] = 0.0
+    found: Floats = table.reshape(len(words), len(codes))
+    return found, words, codes
 
 
-def _round(pairs: list[tuple[list[str], list[str]]], table: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
-    share: dict[tuple[str, str], float] = defaultdict(float)
-    total: dict[str, float] = defaultdict(float)
-    for words, code in pairs:
-        for word in words:
-            weights = [table.get((word, c), 0.0) for c in code] if table else [1.0] * len(code)
-            whole = sum(weights)
-            for c, weight in zip(code, weights, strict=True):
-                if whole and weight > 1e-3 * whole:
-                    share[word, c] += weight / whole
-                    total[c] += weight / whole
-    return {pair: amount / total[pair[1]] for pair, amount in share.items() if amount > 1e-5 * total[pair[1]]}
-
-
-def _strongest(table: dict[tuple[str, str], float]) -> dict[str, dict[str, float]]:
+def _strongest(table: Floats, words: Sequence[str], codes: Sequence[str]) -> dict[str, dict[str, float]]:
     result: dict[str, dict[str, float]] = defaultdict(dict)
-    for (word, c), probability in sorted(table.items(), key=lambda item: -item[1]):
-        if c != _NOTHING and probability >= MIN_PROBABILITY and (word == c or len(result[word]) < MAX_RELATED):
-            result[word][c] = round(probability, 3)
+    for i, word in enumerate(words):
+        likely = sorted((-float(table[i, k]), codes[k]) for k in (table[i] >= MIN_PROBABILITY).nonzero()[0])
+        for p, c in likely:
+            if c != _NOTHING and (word == c or len(result[word]) < MAX_RELATED):
+                result[word][c] = round(-p, 3)
     return dict(result)
 
 
@@ -140,26 +169,31 @@ def learned(store: Store) -> Table:
     return found
 
 
-def main(out: str, folders: Sequence[str]) -> None:
-    """Mine the source below ``folders`` (one package each) and write the table."""
+def described(folder: str) -> Iterator[Pair]:
+    """What the documented functions below ``folder`` say of themselves, in an order that no file name decides."""
     from assistant.config import Config
     from assistant.workspace.record import record
     from assistant.workspace.symbols import MODULE
     from assistant.workspace.walk import decode, walk
 
-    pairs: list[Pair] = []
-    for folder in folders:
-        mined = 0
-        for path, _ in walk([folder], Config()):
-            text = decode(Path(path).read_bytes())
-            made = record(path, text) if text and "test" not in path.lower() else None
-            for piece in made.pieces if made is not None else ():
-                doc = made.symbols.definitions[piece.chunk.owner].docstring if made and piece.chunk.owner != MODULE else ""
-                first = doc.split("\n\n")[0]
-                if piece.chunk.kind == "function" and len(first.split()) >= 3 and piece.title and mined < _MAX_PER_PACKAGE:
-                    mined += 1
-                    code = f"{piece.title} {piece.near} {piece.body}".split()
-                    pairs.append((list(dict.fromkeys(prose(first)))[:15], list(dict.fromkeys(code))))
+    root = os.path.realpath(folder)
+    paths = {os.path.relpath(path, root): path for path, _ in walk([root], Config())}
+    for name in sorted(paths, key=lambda name: zlib.crc32(name.encode("utf-8", "surrogatepass"))):
+        if "test" in name.lower():
+            continue
+        path = paths[name]
+        made = record(path, decode(Path(path).read_bytes()) or "")
+        for piece in made.pieces:
+            doc = made.symbols.definitions[piece.chunk.owner].docstring if piece.chunk.owner != MODULE else ""
+            first = doc.split("\n\n")[0]
+            if piece.chunk.kind == "function" and len(first.split()) >= 3 and piece.title:
+                code = f"{piece.title} {piece.near} {piece.body}".split()
+                yield list(dict.fromkeys(prose(first)))[:15], list(dict.fromkeys(code))
+
+
+def main(out: str, folders: Sequence[str]) -> None:
+    """Mine the source below ``folders`` (one package each) and write the table."""
+    pairs = [pair for folder in folders for pair in islice(described(folder), _MAX_PER_PACKAGE)]
     Path(out).write_text(json.dumps(mine(pairs), separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
 
 

@@ -7,7 +7,7 @@ Knows nothing of threads, processes or open buffers; `load` is what a worker pro
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
@@ -21,6 +21,11 @@ _BATCH_FILES = 48
 _BATCH_BYTES = 1_000_000  # a batch is one transaction: a tenth of a second
 _RACY_NS = 2_000_000_000
 """A file changed so shortly before it was read may have changed again within its clock's tick (FAT counts in 2 s)."""
+
+SMALL_TREE = 3_000
+SMALL_FILES = 40
+SMALL_BYTES = 400_000
+"""To look at so many files takes a tenth of a second, to read so many half of one; processes for it need a second to start."""
 
 Batch = list[tuple[str, bytes]]
 """Paths to read, each with the digest the index has for it (b"" for none)."""
@@ -86,38 +91,63 @@ def _read_into(loaded: Loaded, path: str, text: str, stamp: Stamp, now: int) -> 
 def scan(store: Store, job: Job, executor: Executor | None = None, workers: int = 1) -> int:
     """Make ``store`` mirror the disk; how many files were read. Raises `Cancelled`.
 
-    With an ``executor`` files are read by its workers, at most two batches for each in flight.
+    With an ``executor`` files are read by its workers, at most two batches for each in flight. All files are found before the
+    first is read, so that progress has an end to count to.
     """
     known = store.files()
+    todo = []
+    for path, stamp in walk(job.roots, job.config, job.limits, job.cancel, job.on_skip):
+        old = known.pop(path, None)
+        if old is None or not is_trusted(old, stamp):
+            todo.append((path, old.digest if old else b"", stamp.size))
     flight: deque[Future[Loaded]] = deque()
-    done = found = 0
+    done = 0
 
     def finish(most: int) -> None:
         nonlocal done
         while len(flight) > most:
             done += apply(store, job, flight.popleft().result())
-            job.on_progress(done, found)
+            job.on_progress(done, len(todo))
 
-    batch: Batch = []
-    size = 0
-    for path, stamp in walk(job.roots, job.config, job.limits, job.cancel, job.on_skip):
-        old = known.pop(path, None)
-        if old is not None and is_trusted(old, stamp):
-            continue
-        found += 1
-        batch.append((path, old.digest if old else b""))
-        size += stamp.size
-        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
-            flight.append(_submit(executor, batch, job))
-            batch, size = [], 0
-            finish(2 * workers if executor else 0)
-    if batch:
+    if todo:
+        job.on_progress(0, len(todo))
+    for batch in _batches(todo):
         flight.append(_submit(executor, batch, job))
+        finish(2 * workers if executor else 0)
     finish(0)
     for at in range(0, len(paths := list(known)), _BATCH_FILES):
         job.cancel.check()
         store.remove(paths[at : at + _BATCH_FILES])
     return done
+
+
+def is_small(store: Store, job: Job) -> bool:
+    """Whether a scan has so little to look at and to read that processes for it would cost more. Raises `Cancelled`."""
+    if store.count() > SMALL_TREE:
+        return False
+    known = store.files()
+    files, room = 0, SMALL_BYTES
+    for seen, (path, stamp) in enumerate(walk(job.roots, job.config, job.limits, job.cancel)):
+        old = known.get(path)
+        if old is None or not is_trusted(old, stamp):
+            files, room = files + 1, room - stamp.size
+        if seen > SMALL_TREE or files > SMALL_FILES or room < 0:
+            return False
+    return True
+
+
+def _batches(todo: Iterable[tuple[str, bytes, int]]) -> Iterator[Batch]:
+    """Path, digest and size of each file, in pieces of one transaction."""
+    batch: Batch = []
+    room = _BATCH_BYTES
+    for path, known, size in todo:
+        batch.append((path, known))
+        room -= size
+        if len(batch) == _BATCH_FILES or room <= 0:
+            yield batch
+            batch, room = [], _BATCH_BYTES
+    if batch:
+        yield batch
 
 
 def _submit(executor: Executor | None, batch: Batch, job: Job) -> Future[Loaded]:

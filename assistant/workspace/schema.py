@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 
 _FTS = "CREATE VIRTUAL TABLE words USING fts5(title, near, doc, body, names, tokenize=\"ascii tokenchars '_'\")"
 _VOCABULARY = "CREATE VIRTUAL TABLE vocabulary USING fts5vocab('words', 'col')"

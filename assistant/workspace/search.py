@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from assistant.workspace.chunks import Chunk
 from assistant.workspace.index import WorkspaceIndex, real
@@ -32,7 +32,6 @@ _FUSION = 60  # Cormack, Clarke and Büttcher's constant
 _CANDIDATES = 40
 _TOO_MANY = 12  # definitions of one name
 _SAME = 0.7  # of a piece's lines in the prompt, or of two pieces' identifiers in common: the same thing twice
-_BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,8 @@ class _Search:
         total = int(str(last or 1))  # about how many files there are; counting 100,000 takes milliseconds
         is_stored = self.store.known(self.path) is not None  # then the file at the cursor counts, too
         useful = {name: n for name, n in counts.items() if n > is_stored}
-        rare = sorted(useful, key=lambda name: (useful[name] > MAX_SHARE * total, useful[name], list(names).index(name)))
+        order = {name: i for i, name in enumerate(names)}
+        rare = sorted(useful, key=lambda name: (useful[name] > MAX_SHARE * total, useful[name], order[name]))
         chosen, files = rare[:2], sum(useful[name] for name in rare[:2])
         for name in rare[2:RAREST]:
             files += useful[name]
@@ -188,34 +188,36 @@ class _Search:
         """Definitions of the names near the cursor, the nearest name first, imported ones before others."""
         names = list(dict.fromkeys(reversed([n for n in identifiers(self.before(8)) if len(n) > 2])))[:40]
         order = {name: i for i, name in enumerate(names)}
-        marks = ", ".join("?" * len(names))
-        few = (
-            f"SELECT name FROM symbol WHERE name IN ({marks}) AND kind NOT IN ('variable', 'field')"
-            f" GROUP BY name HAVING count(*) <= {_TOO_MANY}"  # `run` and `get` are defined everywhere
-        )
+        counted = self.query(_COUNTS.format(", ".join("?" * len(names))), names)
+        counts = {str(name): int(str(count)) for name, count in counted}
+        wanted, rows = list[str](), 0
+        for name in names:
+            if rows < _CANDIDATES and 0 < (count := counts.get(name, 0)) <= _TOO_MANY:  # `run` and `get` are defined everywhere
+                wanted.append(name)
+                rows += count
         sql = (
             f"SELECT {_COLUMNS}, '', symbol.name FROM symbol JOIN chunk ON chunk.file = symbol.file"
             " AND chunk.owner = symbol.ordinal JOIN file ON file.id = symbol.file"
-            f" WHERE symbol.name IN ({few}) AND chunk.block = 0"
+            f" WHERE symbol.name IN ({', '.join('?' * len(wanted))}) AND chunk.block = 0"
         )
-        found: dict[str, list[_Candidate]] = {}
-        for row in self.query(sql, names):
-            candidate = _candidate(row)
-            if candidate.path not in self.records:
-                found.setdefault(str(row[-1]), []).append(candidate)
+        found: dict[str, list[tuple[str, _Candidate | tuple[object, ...]]]] = {}  # rows become candidates when they are chosen
+        for row in self.query(sql, wanted):
+            path = str(row[0])
+            if path not in self.records:
+                found.setdefault(str(row[-1]), []).append((path, row))
         for candidate in self.buffered():
             name = candidate.name.rpartition(".")[2]
             if name in order and candidate.chunk.block == 0:
-                found.setdefault(name, []).append(candidate)
+                found.setdefault(name, []).append((candidate.path, candidate))
         imported = self.imported()
-        usable = [(name, candidates) for name, candidates in found.items() if len(candidates) <= _TOO_MANY]
         ranked = [
-            (candidate.path not in imported, candidate.path != self.path, order[name], len(candidates), candidate)
-            for name, candidates in usable
-            for candidate in candidates
+            (path not in imported, path != self.path, order[name], len(all_of_it), one)
+            for name, all_of_it in found.items()
+            if len(all_of_it) <= _TOO_MANY
+            for path, one in all_of_it
         ]
         ranked.sort(key=lambda row: row[:4])
-        yield from (row[4] for row in ranked[:_CANDIDATES])
+        yield from (one if isinstance(one, _Candidate) else _candidate(one) for *_, one in ranked[:_CANDIDATES])
 
     def by_edits(self) -> Iterator[_Candidate]:
         """Pieces that were typed in lately, the latest first."""
@@ -269,7 +271,7 @@ class _Search:
         for key in sorted(scores, key=lambda key: -scores[key]):
             candidate = self.found[key]
             text = self.text(candidate)
-            names = frozenset(name.lower() for name in identifiers(text))
+            names = frozenset(identifiers(text.lower()))
             if _is_shown(text, shown) or any(_alike(names, other) for other in taken):
                 continue
             taken.append(names)
@@ -295,6 +297,7 @@ class _Search:
                 yield _buffered(path, made, piece)
 
 
+_COUNTS = "SELECT name, count(*) FROM symbol WHERE name IN ({}) AND kind NOT IN ('variable', 'field') GROUP BY name"
 _COLUMNS = (
     "file.path, file.id, chunk.start, chunk.end, chunk.line, chunk.lines, chunk.kind, chunk.owner, chunk.block, chunk.name"
 )
@@ -317,7 +320,7 @@ def _overlap(weights: dict[str, float], names: frozenset[str]) -> float:
 
 def _lines(text: str) -> Iterator[str]:
     for line in text.split("\n"):
-        if len(bare := _BLANKS.sub("", line)) > 2:
+        if len(bare := "".join(line.split())) > 2:
             yield bare
 
 
@@ -338,7 +341,7 @@ def module_files(module: str, name: str, level: int, path: str, roots: tuple[str
         return
     text = module.replace("::", "/") if suffix == ".rs" else module
     parts = text.replace(".", "/") if suffix == ".java" else text
-    bases = [folder] if parts.startswith(".") or level else list(_above(folder, roots))
+    bases: Iterable[str] = [folder] if parts.startswith(".") or level else _above(folder, roots)
     for base in bases:
         target = os.path.normpath(os.path.join(base, parts))
         yield target
@@ -351,30 +354,29 @@ _ENDINGS = {s: (".ts", ".tsx", ".js", ".jsx", ".mjs") for s in (".ts", ".tsx", "
 
 
 def _python_files(module: str, name: str, level: int, folder: str, roots: tuple[str, ...]) -> Iterator[str]:
-    bases: Iterable[str] = _above(folder, roots)
+    bases = _above(folder, roots)
     if level:
         base = folder
         for _ in range(level - 1):
             base = os.path.dirname(base)
-        bases = [base]
+        bases = (base,)
+    parts = os.sep + module.replace(".", os.sep) if module else ""
     for base in bases:
-        target = os.path.join(base, *module.split(".")) if module else base
+        target = base.rstrip(os.sep) + parts
         for end in (".py", os.sep + "__init__.py", ".pyi"):
             yield target + end
         if name and name != "*":
-            yield os.path.join(target, name + ".py")
-            yield os.path.join(target, name, "__init__.py")
+            yield f"{target}{os.sep}{name}.py"
+            yield f"{target}{os.sep}{name}{os.sep}__init__.py"
 
 
-def _above(folder: str, roots: tuple[str, ...]) -> Iterator[str]:
+@lru_cache(maxsize=64)
+def _above(folder: str, roots: tuple[str, ...]) -> tuple[str, ...]:
     """The folder and those above it up to its root, then every root and its ``src``."""
-    seen = {""}
-    while folder not in seen and any(folder == root or folder.startswith(root + os.sep) for root in roots):
-        seen.add(folder)
-        yield folder
+    found: dict[str, None] = {}
+    while folder not in found and any(folder == root or folder.startswith(root + os.sep) for root in roots):
+        found[folder] = None
         folder = os.path.dirname(folder)
     for root in roots:
-        for base in (root, os.path.join(root, "src")):
-            if base not in seen:
-                seen.add(base)
-                yield base
+        found.update(dict.fromkeys((root, os.path.join(root, "src"))))
+    return tuple(found)

@@ -8,8 +8,11 @@ plain tuples they are, and go into a database as they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 MODULE = -1
 """The ``parent``/``scope`` of what stands in no definition."""
@@ -35,8 +38,7 @@ class Parameter(NamedTuple):
     annotation: str = ""
 
 
-@dataclass(frozen=True)
-class Definition:
+class Definition(NamedTuple):
     """Something with a name that other code can mention.
 
     ``kind``: ``function``, ``method``, ``class``, ``interface`` (also a Rust trait), ``struct``, ``enum``, ``type`` (alias),
@@ -162,29 +164,74 @@ class ClassField(NamedTuple):
     annotation: str = ""
 
 
-@dataclass(frozen=True)
+class Mentions(NamedTuple):
+    """What a file mentions, in the order of its text; ``words`` as in `FileSymbols`."""
+
+    references: tuple[Reference, ...] = ()
+    calls: tuple[Call, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+class Later(Generic[T]):
+    """A value that is made when it is first asked for; what it is made from is let go then."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make: Callable[[], T] | None = make
+        self._made: list[T] = []
+
+    def get(self) -> T:
+        make = self._make
+        if make is not None:
+            self._made.append(make())
+            self._make = None
+        return self._made[0]
+
+
+@dataclass(frozen=True, eq=False)
 class FileSymbols:
     """All of one file; tuples are in the order of the text.
 
-    ``words``: the distinct identifier-like words of the whole text, comments and strings included, in order of first
-    appearance, each at most 100 characters. A language without a grammar has only words.
-    ``errors``: the spans that the grammar could not read. ``cut``: the file was too large or too strange to be read whole;
-    what is here is true, but not all.
+    ``callees``: the last names of everything that is called. ``errors``: the spans that the grammar could not read. ``cut``:
+    the file was too large or too strange to be read whole; what is here is true, but not all.
+    ``mentions``, two thirds of the work, is read when `references`, `calls` or `words` are asked for: the index needs none.
     """
 
     language: str
     definitions: tuple[Definition, ...] = ()
-    references: tuple[Reference, ...] = ()
-    calls: tuple[Call, ...] = ()
     imports: tuple[Import, ...] = ()
     fields: tuple[ClassField, ...] = ()
-    words: tuple[str, ...] = ()
-    errors: tuple[tuple[int, int], ...] = field(default=())
+    callees: frozenset[str] = frozenset()
+    errors: tuple[tuple[int, int], ...] = ()
     cut: bool = False
+    mentions: Later[Mentions] = field(default_factory=lambda: Later(Mentions), repr=False)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return self.mentions.get().references
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return self.mentions.get().calls
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The distinct identifier-like words of the whole text, comments and strings included, in order of first appearance,
+        each at most 100 characters. A language without a grammar has only words.
+        """
+        return self.mentions.get().words
 
     @property
     def has_errors(self) -> bool:
         return bool(self.errors)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileSymbols) and self._all() == other._all()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _all(self) -> tuple[object, ...]:
+        outline = self.language, self.definitions, self.imports, self.fields, self.callees, self.errors, self.cut
+        return (*outline, self.mentions.get())
 
     def enclosing(self, offset: int) -> int:
         """Index of the innermost definition around ``offset``, or ``MODULE``."""

@@ -67,7 +67,7 @@ _ENDINGS = (
 )
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """A lower-case word without its grammatical ending: ``parser``, ``parsing`` and ``parsed`` all give ``pars``."""
     if len(word) < 4 or not word.isascii() or word.endswith(("ss", "us", "is")):
@@ -84,13 +84,13 @@ def _undoubled(word: str) -> str:
     return word[:-1] if word[-1] == word[-2] and word[-1] not in "lsz" else word
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def subwords(identifier: str) -> tuple[str, ...]:
     """The lower-case parts of a camelCase, snake_case or UPPER_CASE name: ``parseHTTPHeader2`` gives parse, http, header, 2."""
     return tuple(part.lower() for part in _PART.findall(identifier))
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 15)
 def stems(identifier: str) -> tuple[str, ...]:
     """Stems of the parts of a name that have two letters or more."""
     return tuple(stem(part) for part in subwords(identifier) if len(part) > 1 and not part.isdigit())

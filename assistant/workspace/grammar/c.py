@@ -12,36 +12,46 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-QUERY = """
-[(identifier) (field_identifier)] @name
-(type_identifier) @name @type
+OUTLINE = """
 (function_definition) @def
 (declaration declarator: [(function_declarator) (pointer_declarator declarator: (function_declarator))]) @def
 (translation_unit (declaration) @def)
 [(struct_specifier name: (_) body: (_)) (union_specifier name: (_) body: (_)) (enum_specifier name: (_) body: (_))] @def
 [(type_definition) (preproc_def) (preproc_function_def)] @def
-(field_expression field: (field_identifier) @attribute) @member
-(call_expression) @call
 (preproc_include) @import_statement
 [(field_declaration) (enumerator)] @field
+(call_expression) @call
+(comment) @comment
+"""
+
+MENTIONS = """
+[(identifier) (field_identifier)] @name
+(type_identifier) @name @type
+(field_expression field: (field_identifier) @attribute) @member
+(call_expression) @call
 (enumerator name: (_) @definition)
 (parameter_declaration declarator: [(identifier) @write (pointer_declarator (identifier) @write)])
 (init_declarator declarator: [(identifier) @write (pointer_declarator (identifier) @write)])
 (declaration declarator: [(identifier) @write (pointer_declarator (identifier) @write)])
 (assignment_expression left: [(identifier) @write (field_expression field: (_) @write)])
 (update_expression argument: [(identifier) @write (field_expression field: (_) @write)])
-(comment) @comment
-[(ERROR) (MISSING)] @error
 """
 
-CPP_QUERY = (
-    QUERY
+CPP_OUTLINE = (
+    OUTLINE
     + """
-(namespace_identifier) @name
 [(class_specifier name: (_) body: (_)) (namespace_definition name: (_)) (alias_declaration) (concept_definition)] @def
 (field_declaration declarator: [(function_declarator) (pointer_declarator declarator: (function_declarator))
   (reference_declarator (function_declarator))]) @def
 (namespace_definition body: (declaration_list (declaration) @def))
+(new_expression) @call
+"""
+)
+
+CPP_MENTIONS = (
+    MENTIONS
+    + """
+(namespace_identifier) @name
 (qualified_identifier name: (identifier) @attribute) @member
 (qualified_identifier) @member
 (new_expression) @call
@@ -204,4 +214,13 @@ def _callee(node: Node) -> Callee | None:
 
 
 _SKIPPED = {"comment": "skip", "ERROR": "star"}
-RULES = Rules(QUERY, _definitions, _imports, _fields, _callee, _SKIPPED)
+RULES = Rules(
+    OUTLINE,
+    MENTIONS,
+    _definitions,
+    _imports,
+    _fields,
+    _callee,
+    _SKIPPED,
+    frozenset(("preproc_ifdef", "preproc_if", "declaration_list", "field_declaration_list", "compound_statement")),
+)

@@ -6,4 +6,4 @@ from dataclasses import replace
 
 from assistant.workspace.grammar import c
 
-RULES = replace(c.RULES, query=c.CPP_QUERY)
+RULES = replace(c.RULES, outline=c.CPP_OUTLINE, mentions=c.CPP_MENTIONS)

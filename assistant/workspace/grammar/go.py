@@ -12,16 +12,21 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-QUERY = """
-[(identifier) (field_identifier)] @name
-(type_identifier) @name @type
+OUTLINE = """
 [(function_declaration) (method_declaration) (method_elem) (type_spec) (type_alias)] @def
 (source_file [(const_declaration (const_spec) @def) (var_declaration [(var_spec) @def (var_spec_list (var_spec) @def)])])
+(import_spec) @import_statement
+(field_declaration) @field
+(call_expression) @call
+(comment) @comment
+"""
+
+MENTIONS = """
+[(identifier) (field_identifier)] @name
+(type_identifier) @name @type
 (selector_expression field: (field_identifier) @attribute) @member
 (qualified_type name: (type_identifier)) @member
 (call_expression) @call
-(import_spec) @import_statement
-(field_declaration) @field
 (field_declaration name: (field_identifier) @definition)
 (short_var_declaration left: (expression_list (identifier) @write))
 (assignment_statement left: (expression_list [(identifier) @write (selector_expression field: (_) @write)]))
@@ -31,8 +36,6 @@ QUERY = """
 (variadic_parameter_declaration name: (identifier) @write)
 [(inc_statement (identifier) @write) (dec_statement (identifier) @write)]
 (keyed_element . (literal_element (identifier) @keyword))
-(comment) @comment
-[(ERROR) (MISSING)] @error
 """
 
 _TYPES = {"struct_type": "struct", "interface_type": "interface"}
@@ -119,5 +122,10 @@ def _fields(node: Node, source: Source) -> Iterator[tuple[Node, str]]:
 
 
 RULES = Rules(
-    QUERY, _definitions, _imports, _fields, arguments={"variadic_argument": "star", "comment": "skip", "ERROR": "star"}
+    OUTLINE,
+    MENTIONS,
+    _definitions,
+    _imports,
+    _fields,
+    arguments={"variadic_argument": "star", "comment": "skip", "ERROR": "star"},
 )

@@ -12,18 +12,23 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-QUERY = """
-(identifier) @name
-(type_identifier) @name @type
+OUTLINE = """
 [(class_declaration) (interface_declaration) (enum_declaration) (record_declaration) (annotation_type_declaration)
  (method_declaration) (constructor_declaration) (compact_constructor_declaration)] @def
+(import_declaration) @import_statement
+[(field_declaration) (constant_declaration) (enum_constant)] @field
+(record_declaration parameters: (formal_parameters (formal_parameter) @field))
+[(method_invocation) (object_creation_expression)] @call
+[(line_comment) (block_comment)] @comment
+"""
+
+MENTIONS = """
+(identifier) @name
+(type_identifier) @name @type
 (field_access field: (identifier) @attribute) @member
 (scoped_type_identifier) @member
 [(method_invocation) (object_creation_expression)] @call
-(import_declaration) @import_statement
 (import_declaration [(identifier) @import (scoped_identifier name: (_) @import)])
-[(field_declaration) (constant_declaration) (enum_constant)] @field
-(record_declaration parameters: (formal_parameters (formal_parameter) @field))
 (enum_constant name: (_) @definition)
 (formal_parameter name: (identifier) @write)
 (spread_parameter (variable_declarator name: (identifier) @write))
@@ -35,8 +40,6 @@ QUERY = """
 (resource name: (identifier) @write)
 (assignment_expression left: [(identifier) @write (field_access field: (_) @write)])
 (update_expression (identifier) @write)
-[(line_comment) (block_comment)] @comment
-[(ERROR) (MISSING)] @error
 """
 
 _KINDS = {
@@ -124,4 +127,13 @@ def _callee(node: Node) -> Callee | None:
 
 
 _SKIPPED = {"line_comment": "skip", "block_comment": "skip", "ERROR": "star"}
-RULES = Rules(QUERY, _definitions, _imports, _fields, _callee, _SKIPPED)
+RULES = Rules(
+    OUTLINE,
+    MENTIONS,
+    _definitions,
+    _imports,
+    _fields,
+    _callee,
+    _SKIPPED,
+    frozenset(("class_body", "interface_body", "enum_body", "block")),
+)

@@ -15,9 +15,7 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_COMMON = """
-[(identifier) (property_identifier) (private_property_identifier) (shorthand_property_identifier)
- (shorthand_property_identifier_pattern)] @name
+_COMMON_OUTLINE = """
 [(function_declaration) (generator_function_declaration) (class_declaration) (method_definition)] @def
 (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)]) @def
 (program [(lexical_declaration (variable_declarator) @def) (variable_declaration (variable_declarator) @def)])
@@ -25,10 +23,17 @@ _COMMON = """
   [(lexical_declaration (variable_declarator) @def) (variable_declaration (variable_declarator) @def)]))
 (assignment_expression left: (member_expression) right: [(arrow_function) (function_expression) (class)]) @def
 (pair value: [(arrow_function) (function_expression)]) @def
+[(import_statement) (export_statement source: (_))] @import_statement
+(variable_declarator value: (call_expression function: (identifier))) @import_statement
+[(call_expression) (new_expression)] @call
+(comment) @comment
+"""
+
+_COMMON_MENTIONS = """
+[(identifier) (property_identifier) (private_property_identifier) (shorthand_property_identifier)
+ (shorthand_property_identifier_pattern)] @name
 (member_expression property: [(property_identifier) (private_property_identifier)] @attribute) @member
 [(call_expression) (new_expression)] @call
-[(import_statement) (export_statement source: (_))] @import_statement
-(variable_declarator value: (call_expression function: (identifier) @_r (#eq? @_r "require"))) @import_statement
 (import_clause (identifier) @import)
 (namespace_import (identifier) @import)
 (import_specifier (identifier) @import)
@@ -47,33 +52,43 @@ _COMMON = """
 (arrow_function parameter: (identifier) @write)
 (pair key: (property_identifier) @definition)
 (method_definition name: (_) @definition)
-(comment) @comment
-[(ERROR) (MISSING)] @error
 """
 
-QUERY = (
-    _COMMON
+OUTLINE = (
+    _COMMON_OUTLINE
     + """
-(formal_parameters (identifier) @write)
 (field_definition) @field
 (assignment_expression left: (member_expression object: (this))) @field
 """
 )
 
-TYPED_QUERY = (
-    _COMMON
+MENTIONS = (
+    _COMMON_MENTIONS
     + """
-[(type_identifier)] @name @type
+(formal_parameters (identifier) @write)
+"""
+)
+
+TYPED_OUTLINE = (
+    _COMMON_OUTLINE
+    + """
 [(function_signature) (method_signature) (abstract_method_signature) (abstract_class_declaration) (interface_declaration)
  (type_alias_declaration) (enum_declaration) (internal_module) (module)] @def
 (internal_module (statement_block (export_statement (lexical_declaration (variable_declarator) @def))))
-(required_parameter pattern: (identifier) @write)
-(optional_parameter pattern: (identifier) @write)
 (required_parameter (accessibility_modifier)) @field
 [(public_field_definition) (property_signature)] @field
 (enum_body name: (property_identifier) @field)
 (enum_assignment) @field
 (assignment_expression left: (member_expression object: (this))) @field
+"""
+)
+
+TYPED_MENTIONS = (
+    _COMMON_MENTIONS
+    + """
+[(type_identifier)] @name @type
+(required_parameter pattern: (identifier) @write)
+(optional_parameter pattern: (identifier) @write)
 """
 )
 
@@ -218,7 +233,7 @@ def _required(node: Node, source: Source) -> Iterator[Import]:
     name, call = node.child_by_field_name("name"), node.child_by_field_name("value")
     listed = call.child_by_field_name("arguments") if call is not None else None
     argument = first(listed, "string") if listed is not None else None
-    if name is None or argument is None:
+    if name is None or call is None or argument is None or source.of(call.child_by_field_name("function")) != "require":
         return
     module = _string(argument, source)
     if name.type == "identifier":
@@ -253,5 +268,6 @@ def _callee(node: Node) -> Callee | None:
 
 
 _ARGUMENTS = {"spread_element": "star", "comment": "skip", "ERROR": "star"}
-RULES = Rules(QUERY, _definitions, _imports, _fields, _callee, _ARGUMENTS)
-TYPED_RULES = Rules(TYPED_QUERY, _definitions, _imports, _fields, _callee, _ARGUMENTS)
+_BODIES = frozenset(("class_body", "interface_body", "statement_block"))
+RULES = Rules(OUTLINE, MENTIONS, _definitions, _imports, _fields, _callee, _ARGUMENTS, _BODIES)
+TYPED_RULES = Rules(TYPED_OUTLINE, TYPED_MENTIONS, _definitions, _imports, _fields, _callee, _ARGUMENTS, _BODIES)

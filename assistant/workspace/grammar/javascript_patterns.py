@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assistant.workspace.grammar.scope_table import Scope, Table
+from assistant.workspace.grammar.scope_table import Scope, Walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -13,26 +13,8 @@ _PATTERNS = ("object_pattern", "array_pattern", "rest_pattern")
 _DEFAULTS = ("assignment_pattern", "object_assignment_pattern")
 
 
-class Patterns:
-    """Mentions and bindings; ``_pending`` holds the nodes that are still to be visited, with their scopes."""
-
-    _pending: list[tuple[Node, Scope]]
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-    def text(self, node: Node | None) -> str:
-        return self.table.source.of(node)
-
-    def scope(self, kind: str, node: Node, parent: Scope) -> Scope:
-        return Scope(kind, parent, node.start_byte, node.end_byte)
-
-    def push(self, node: Node | None, scope: Scope) -> None:
-        if node is not None:
-            self._pending.append((node, scope))
-
-    def children(self, node: Node, scope: Scope) -> None:
-        self._pending.extend((child, scope) for child in node.named_children)
+class Patterns(Walk):
+    """Mentions and bindings."""
 
     def mention(self, node: Node, scope: Scope, kind: str, space: str = "v") -> None:
         self.table.mention(self.text(node), node.start_byte, node.end_byte, kind, scope, space)

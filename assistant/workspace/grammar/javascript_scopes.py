@@ -8,12 +8,10 @@ uncertain is marked so. Labels, property names and JSX's lower-case tags are no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from assistant.workspace.grammar.javascript_patterns import Patterns
 from assistant.workspace.grammar.scope_table import Scope, Table
-from assistant.workspace.parsing import errors
 from assistant.workspace.source import Source
 
 if TYPE_CHECKING:
@@ -59,12 +57,10 @@ def resolve(scope: Scope, name: str, space: str) -> tuple[Scope, str] | None:
 
 class _Walk(Patterns):
     def __init__(self, root: Node, source: Source, strict: bool) -> None:
-        super().__init__(Table(resolve, source, errors=errors(root)))
+        super().__init__(root, source, resolve)
         self._strict = strict
-        self._module = Scope("module", None, root.start_byte, root.end_byte)
-        self._pending = [(root, self._module)]
         self._bodies: list[Scope] = []
-        self._enter: dict[str, Callable[[Node, Scope], None]] = {
+        self._enter = {
             "identifier": self._read,
             "type_identifier": self._read_type,
             "shorthand_property_identifier": self._shorthand,
@@ -104,14 +100,7 @@ class _Walk(Patterns):
         }
 
     def run(self) -> None:
-        pending, enter = self._pending, self._enter
-        while pending:
-            node, scope = pending.pop()
-            handler = enter.get(node.type)
-            if handler is not None:
-                handler(node, scope)
-            else:
-                self.children(node, scope)
+        super().run()
         for body in self._bodies:  # `function f(a) { var a }` declares nothing new
             if body.parent is not None:
                 body.bound -= body.parent.bound

@@ -12,8 +12,7 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-QUERY = """
-(identifier) @name
+OUTLINE = """
 [(function_definition) (class_definition) (type_alias_statement)] @def
 (module (expression_statement (assignment) @def))
 (module (if_statement (block (expression_statement (assignment) @def))))
@@ -21,12 +20,18 @@ QUERY = """
 (module (try_statement (block (expression_statement (assignment) @def))))
 (module (try_statement (except_clause (block (expression_statement (assignment) @def)))))
 (class_definition body: (block (expression_statement (assignment) @field)))
-(assignment left: (attribute object: (identifier) @_self (#eq? @_self "self"))) @field
-(pattern_list (attribute object: (identifier) @_self (#eq? @_self "self")) @field)
+(assignment left: (attribute object: (identifier))) @field
+(pattern_list (attribute object: (identifier)) @field)
+(call function: [(identifier) (attribute)] @callee)
+[(import_statement) (import_from_statement) (future_import_statement)] @import_statement
+(comment) @comment
+"""
+
+MENTIONS = """
+(identifier) @name
 (attribute attribute: (identifier) @attribute) @member
 (call) @call
 (keyword_argument name: (identifier) @keyword)
-[(import_statement) (import_from_statement) (future_import_statement)] @import_statement
 (import_statement (dotted_name (identifier) @import))
 (import_from_statement (dotted_name (identifier) @import))
 (relative_import (dotted_name (identifier) @import))
@@ -53,8 +58,6 @@ QUERY = """
 (typed_parameter (identifier) @write)
 (default_parameter name: (identifier) @write)
 (typed_default_parameter name: (identifier) @write)
-(comment) @comment
-[(ERROR) (MISSING)] @error
 """
 
 _PARAMETERS = {"list_splat_pattern": "star", "dictionary_splat_pattern": "star_star"}
@@ -172,6 +175,8 @@ def _aliased(node: Node, source: Source) -> tuple[str, str]:
 def _fields(node: Node, source: Source) -> Iterator[tuple[Node, str]]:
     left = node if node.type == "attribute" else node.child_by_field_name("left")
     if left is not None and left.type == "attribute":
+        if source.of(left.child_by_field_name("object")) != "self":  # a predicate of the query costs as much as all of it
+            return
         name = left.child_by_field_name("attribute")
         names = [name] if name is not None else []
     else:
@@ -182,7 +187,8 @@ def _fields(node: Node, source: Source) -> Iterator[tuple[Node, str]]:
 
 
 RULES = Rules(
-    QUERY,
+    OUTLINE,
+    MENTIONS,
     _definitions,
     _imports,
     _fields,
@@ -194,4 +200,5 @@ RULES = Rules(
         "comment": "skip",
         "ERROR": "star",
     },
+    bodies=frozenset(("block",)),
 )

@@ -6,11 +6,9 @@ One iterative walk; a binding anywhere in a scope makes the name local to all of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from assistant.workspace.grammar.scope_table import Scope, Table
-from assistant.workspace.parsing import errors
+from assistant.workspace.grammar.scope_table import Scope, Table, Walk
 from assistant.workspace.source import Source
 
 if TYPE_CHECKING:
@@ -62,13 +60,10 @@ def _module_of(scope: Scope) -> Scope:
     return scope
 
 
-class _Walk:
+class _Walk(Walk):
     def __init__(self, root: Node, source: Source) -> None:
-        self.table = Table(_resolve, source, errors=errors(root))
-        self._source = source
-        self._module = Scope("module", None, root.start_byte, root.end_byte)
-        self._pending: list[tuple[Node, Scope]] = [(root, self._module)]
-        self._enter: dict[str, Callable[[Node, Scope], None]] = {
+        super().__init__(root, source, _resolve)
+        self._enter = {
             "identifier": self._read,
             "function_definition": self._function,
             "class_definition": self._class,
@@ -97,33 +92,16 @@ class _Walk:
             **dict.fromkeys(_COMPREHENSIONS, self._comprehension),
         }
 
-    def run(self) -> None:
-        pending, enter = self._pending, self._enter
-        while pending:
-            node, scope = pending.pop()
-            handler = enter.get(node.type)
-            if handler is not None:
-                handler(node, scope)
-            else:
-                self._children(node, scope)
-
     # -- helpers
 
-    def _children(self, node: Node, scope: Scope) -> None:
-        self._pending.extend((child, scope) for child in node.named_children)
-
-    def _push(self, node: Node | None, scope: Scope) -> None:
-        if node is not None:
-            self._pending.append((node, scope))
-
     def _mention(self, node: Node, scope: Scope, kind: str) -> None:
-        name = self._source.of(node)
+        name = self.text(node)
         special = name.startswith("__")  # mangled in a class, or with a meaning to Python itself
         self.table.mention(name, node.start_byte, node.end_byte, "unsure" if special else kind, scope)
 
     def _bind(self, node: Node | None, scope: Scope, kind: str = "write") -> None:
         if node is not None:
-            scope.bound.add(self._source.of(node))
+            scope.bound.add(self.text(node))
             self._mention(node, scope, kind)
 
     def _read(self, node: Node, scope: Scope) -> None:
@@ -139,30 +117,27 @@ class _Walk:
             elif target.type in _PATTERNS or target.type == "splat_pattern":
                 pending.extend(target.named_children)
             else:
-                self._push(target, scope)
-
-    def _scope(self, kind: str, node: Node, parent: Scope) -> Scope:
-        return Scope(kind, parent, node.start_byte, node.end_byte)
+                self.push(target, scope)
 
     # -- scopes
 
     def _function(self, node: Node, scope: Scope) -> None:
         self._bind(node.child_by_field_name("name"), scope)
         around = self._type_scope(node, scope)
-        inner = self._scope("function", node, around)
-        self._push(node.child_by_field_name("return_type"), around)
+        inner = self.scope("function", node, around)
+        self.push(node.child_by_field_name("return_type"), around)
         self._parameters(node.child_by_field_name("parameters"), inner, around, scope)
-        self._push(node.child_by_field_name("body"), inner)
+        self.push(node.child_by_field_name("body"), inner)
 
     def _lambda(self, node: Node, scope: Scope) -> None:
-        inner = self._scope("lambda", node, scope)
+        inner = self.scope("lambda", node, scope)
         self._parameters(node.child_by_field_name("parameters"), inner, scope, scope)
-        self._push(node.child_by_field_name("body"), inner)
+        self.push(node.child_by_field_name("body"), inner)
 
     def _parameters(self, node: Node | None, inner: Scope, annotations: Scope, defaults: Scope) -> None:
         for child in node.named_children if node is not None else ():
-            self._push(child.child_by_field_name("type"), annotations)
-            self._push(child.child_by_field_name("value"), defaults)
+            self.push(child.child_by_field_name("type"), annotations)
+            self.push(child.child_by_field_name("value"), defaults)
             if child.type == "typed_parameter":
                 self._targets(child.named_child(0), inner)
             elif child.type in ("default_parameter", "typed_default_parameter"):
@@ -172,13 +147,13 @@ class _Walk:
             elif child.type in ("identifier", *_PATTERNS):
                 self._targets(child, inner)
             else:
-                self._push(child, inner)
+                self.push(child, inner)
 
     def _class(self, node: Node, scope: Scope) -> None:
         self._bind(node.child_by_field_name("name"), scope)
         around = self._type_scope(node, scope)
-        self._push(node.child_by_field_name("superclasses"), around)
-        self._push(node.child_by_field_name("body"), self._scope("class", node, around))
+        self.push(node.child_by_field_name("superclasses"), around)
+        self.push(node.child_by_field_name("body"), self.scope("class", node, around))
 
     def _type_scope(self, node: Node, scope: Scope) -> Scope:
         """The scope of ``[T: bound]`` behind a name, around everything but decorators and defaults; else ``scope``."""
@@ -186,7 +161,7 @@ class _Walk:
         return scope if parameters is None else self._type_parameters(node, parameters, scope)
 
     def _type_parameters(self, node: Node, parameters: Node, scope: Scope) -> Scope:
-        around = self._scope("type", node, scope)
+        around = self.scope("type", node, scope)
         for child in parameters.named_children:
             name, rest = child, []
             while name.type != "identifier" and name.named_child_count:
@@ -203,24 +178,24 @@ class _Walk:
         inner = left.named_child(0) if left.type == "type" else left
         if inner.type == "generic_type":
             self._bind(inner.named_child(0), scope)
-            self._push(right, self._type_parameters(node, inner.named_child(1), scope))
+            self.push(right, self._type_parameters(node, inner.named_child(1), scope))
         else:
             self._targets(inner, scope)
-            self._push(right, scope)
+            self.push(right, scope)
 
     def _comprehension(self, node: Node, scope: Scope) -> None:
-        inner = self._scope("comprehension", node, scope)
+        inner = self.scope("comprehension", node, scope)
         first = True
         for child in node.named_children:
             if child.type != "for_in_clause":
-                self._push(child, inner)
+                self.push(child, inner)
                 continue
             left = child.child_by_field_name("left")
             if left is not None:
                 self._targets(left, inner)
             for i, part in enumerate(child.children):
                 if child.field_name_for_child(i) == "right" and part.is_named:
-                    self._push(part, scope if first else inner)  # the first iterable is evaluated outside
+                    self.push(part, scope if first else inner)  # the first iterable is evaluated outside
             first = False
 
     # -- bindings
@@ -231,19 +206,19 @@ class _Walk:
             if child == left:
                 self._targets(child, scope)
             else:
-                self._push(child, scope)
+                self.push(child, scope)
 
     def _walrus(self, node: Node, scope: Scope) -> None:
         outer = scope
         while outer.kind == "comprehension" and outer.parent is not None:
             outer = outer.parent
         self._bind(node.child_by_field_name("name"), outer)
-        self._push(node.child_by_field_name("value"), scope)
+        self.push(node.child_by_field_name("value"), scope)
 
     def _as_pattern(self, node: Node, scope: Scope) -> None:
         children = node.named_children
         for child in children[:-1]:
-            self._push(child, scope)
+            self.push(child, scope)
         if children:
             self._targets(children[-1], scope)
 
@@ -254,15 +229,15 @@ class _Walk:
     def _declared(self, node: Node, scope: Scope) -> None:
         is_global = node.type == "global_statement"
         for child in node.named_children:
-            name = self._source.of(child)
+            name = self.text(child)
             (scope.global_names if is_global else scope.nonlocal_names).add(name)
             if is_global:
-                self._module.bound.add(name)
+                self.module.bound.add(name)
             self._mention(child, scope, "write")
 
     def _import(self, node: Node, scope: Scope) -> None:
         if any(child.type == "wildcard_import" for child in node.named_children):
-            self._module.unsure = True
+            self.module.unsure = True
         for name in node.children_by_field_name("name"):
             if name.type == "aliased_import":
                 self._bind(name.child_by_field_name("alias"), scope)
@@ -272,16 +247,16 @@ class _Walk:
     # -- places where an identifier is no variable
 
     def _attribute(self, node: Node, scope: Scope) -> None:
-        self._push(node.child_by_field_name("object"), scope)
+        self.push(node.child_by_field_name("object"), scope)
 
     def _member_type(self, node: Node, scope: Scope) -> None:
-        self._push(node.named_child(0), scope)
+        self.push(node.named_child(0), scope)
 
     def _keyword(self, node: Node, scope: Scope) -> None:
-        self._push(node.child_by_field_name("value"), scope)
+        self.push(node.child_by_field_name("value"), scope)
 
     def _dotted(self, node: Node, scope: Scope) -> None:
-        self._push(node.named_child(0), scope)
+        self.push(node.named_child(0), scope)
 
     # -- match
 
@@ -294,11 +269,11 @@ class _Walk:
         if node.type == "dotted_name" and node.named_child_count == 1:
             self._bind(node.named_child(0), scope)
         else:
-            self._push(node, scope)
+            self.push(node, scope)
 
     def _class_pattern(self, node: Node, scope: Scope) -> None:
         children = node.named_children
-        self._push(children[0] if children else None, scope)
+        self.push(children[0] if children else None, scope)
         for child in children[1:]:
             self._capture(child, scope)
 

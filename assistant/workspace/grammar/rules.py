@@ -1,9 +1,10 @@
 """The shape of what is known of a language, and the reading of trees that languages share.
 
-One query finds everything in one pass in C. Its captures: ``def`` (a construct that defines), ``name`` (every identifier in
-code), the reference kinds ``write attribute import keyword type definition`` (an identifier that is also a ``name``),
-``member`` (an expression that ends with the name after its dot), ``call``, ``import_statement``, ``field`` (a node of a
-class's data member), ``comment``, ``error``.
+Two queries find everything in C, the first what every file is asked for. Captures of the outline: ``def`` (a construct that
+defines), ``call`` or ``callee`` (what is called), ``import_statement``, ``field`` (a node of a class's data member) and
+``comment``. Of the mentions: ``name`` (every identifier in code), the reference kinds ``write attribute import keyword type
+definition`` (an identifier that is also a ``name``), ``member`` (an expression that ends with the name after its dot) and
+``call``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What a definition's node says: its parts, before any offset is converted.
 
     ``outer`` is the whole construct with decorators or ``export``, ``first`` an attribute that stands before it as its sibling;
@@ -47,6 +47,10 @@ class Header:
         """The byte where the whole construct begins."""
         return self.outer.start_byte if self.first is None else self.first.start_byte
 
+    @property
+    def end(self) -> int:
+        return self.outer.end_byte
+
 
 class Callee(NamedTuple):
     """The dotted thing that is called, as a byte span that ends with its last name, and its argument list."""
@@ -71,15 +75,18 @@ def _nothing(node: Node, source: Source) -> tuple[()]:
 class Rules:
     """One language. ``arguments`` maps the type of an argument's node to ``keyword``, ``star``, ``star_star`` or ``skip``.
 
-    ``field`` gives (name, annotation) of the members one ``field`` node declares.
+    ``fields`` gives (name, annotation) of the members one ``field`` node declares. ``bodies`` are the types of nodes whose
+    children can be read one by one.
     """
 
-    query: str
+    outline: str
+    mentions: str
     definitions: Callable[[Node, Source], Iterable[Header]]
     imports: Callable[[Node, Source], Iterable[Import]]
     fields: Callable[[Node, Source], Iterable[tuple[Node, str]]] = _nothing
     callee: Callable[[Node], Callee | None] = _callee
     arguments: Mapping[str, str] = field(default_factory=dict)
+    bodies: frozenset[str] = frozenset()
 
 
 def first(node: Node, kind: str) -> Node | None:

@@ -12,20 +12,25 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-QUERY = """
-[(identifier) (field_identifier) (shorthand_field_identifier)] @name
-(type_identifier) @name @type
+OUTLINE = """
 [(function_item) (function_signature_item) (struct_item) (union_item) (enum_item) (trait_item) (impl_item) (mod_item)
  (type_item) (const_item) (static_item) (macro_definition)] @def
+(use_declaration) @import_statement
+[(field_declaration) (enum_variant)] @field
+[(call_expression) (macro_invocation)] @call
+[(line_comment) (block_comment)] @comment
+"""
+
+MENTIONS = """
+[(identifier) (field_identifier) (shorthand_field_identifier)] @name
+(type_identifier) @name @type
 (field_expression field: (field_identifier) @attribute) @member
 (scoped_identifier name: (identifier) @attribute) @member
 (scoped_type_identifier) @member
 [(call_expression) (macro_invocation)] @call
-(use_declaration) @import_statement
 (use_declaration [(identifier) @import (scoped_identifier name: (_) @import)])
 (use_list [(identifier) @import (scoped_identifier name: (_) @import)])
 (use_as_clause alias: (_) @import)
-[(field_declaration) (enum_variant)] @field
 (field_declaration name: (_) @definition)
 (enum_variant name: (_) @definition)
 (field_initializer field: (_) @keyword)
@@ -37,8 +42,6 @@ QUERY = """
 (for_expression pattern: (identifier) @write)
 (assignment_expression left: [(identifier) @write (field_expression field: (_) @write)])
 (compound_assignment_expr left: [(identifier) @write (field_expression field: (_) @write)])
-[(line_comment) (block_comment)] @comment
-[(ERROR) (MISSING)] @error
 """
 
 _KINDS = {
@@ -170,4 +173,4 @@ def _callee(node: Node) -> Callee | None:
 
 
 _SKIPPED = {"line_comment": "skip", "block_comment": "skip", "attribute_item": "skip", "ERROR": "star"}
-RULES = Rules(QUERY, _definitions, _imports, _fields, _callee, _SKIPPED)
+RULES = Rules(OUTLINE, MENTIONS, _definitions, _imports, _fields, _callee, _SKIPPED, frozenset(("declaration_list", "block")))

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from assistant.workspace.parsing import errors
 from assistant.workspace.source import Source
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 
 class Occurrence(NamedTuple):
@@ -95,3 +99,38 @@ class Table:
 
     def _is_unsure(self, scope: Scope) -> bool:
         return scope.unsure or any(start <= scope.end and scope.start <= end for start, end in self.errors)
+
+
+class Walk:
+    """Fills a table: every node is visited with its scope, by the handler of its type or else child by child."""
+
+    def __init__(self, root: Node, source: Source, resolve: Resolve) -> None:
+        self.table = Table(resolve, source, errors=errors(root))
+        self.module = Scope("module", None, root.start_byte, root.end_byte)
+        self._pending: list[tuple[Node, Scope]] = [(root, self.module)]
+        self._enter: dict[str, Callable[[Node, Scope], None]] = {}
+
+    def run(self) -> None:
+        pending, enter = self._pending, self._enter
+        while pending:
+            node, scope = pending.pop()
+            handler = enter.get(node.type)
+            if handler is not None:
+                handler(node, scope)
+            else:
+                self.children(node, scope)
+
+    def text(self, node: Node | None) -> str:
+        return self.table.source.of(node)
+
+    def scope(self, kind: str, node: Node, parent: Scope) -> Scope:
+        return Scope(kind, parent, node.start_byte, node.end_byte)
+
+    def push(self, node: Node | None, scope: Scope) -> None:
+        """Visit a node later."""
+        if node is not None:
+            self._pending.append((node, scope))
+
+    def children(self, node: Node, scope: Scope) -> None:
+        """Visit its children later."""
+        self._pending.extend((child, scope) for child in node.named_children)

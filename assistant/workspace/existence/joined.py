@@ -1,0 +1,23 @@
+"""The filter over a workspace index: its open buffers win over the disk, its symbol table knows what is only not imported."""
+
+from __future__ import annotations
+
+from assistant.workspace.existence.checker import Existence
+from assistant.workspace.index import WorkspaceIndex
+from assistant.workspace.lookup import Lookup
+
+
+def checker_of(index: WorkspaceIndex | None) -> Existence:
+    """A filter for the documents of an index's folders; without one it goes by the disk alone. Close it with the index."""
+    if index is None:
+        return Existence()
+    lookup, buffers = Lookup(index), index.buffers
+
+    def buffer(path: str) -> str | None:
+        made = buffers.records().get(path)
+        return made.text if made is not None else None
+
+    def is_defined(name: str) -> bool:
+        return any("." not in symbol.qualified for symbol in lookup.definitions(name, 20))
+
+    return Existence(buffer=buffer, is_defined=is_defined)
