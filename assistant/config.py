@@ -98,6 +98,11 @@ class Config:
     )
     model: str = setting("", "Folder of a Sotto checkpoint; empty for the model that comes with Sotto.")
     threads: int = setting(0, "Threads of the engine; 0 chooses from the idle cores.", minimum=0, maximum=64)
+    workspace_index: bool = setting(
+        True,
+        "Keep a search index of the workspace in your cache folder: for `workspace/symbol`, and for suggestions that know the"
+        " project.",
+    )
     telemetry: bool = setting(
         True, "Keep a private record of suggestions on this machine (numbers only, never source text or names)."
     )

@@ -9,7 +9,8 @@ How the facts are decided:
 - While the user types what is shown, or the same result is offered again (a cached remainder under a new id), it stays one
   impression under its first id; later ids are accepted as its aliases.
 - A text that becomes the suggestion's result in one step is an acceptance; in single keystrokes, `typed_through`. At least
-  80 % typed is `typed_through` however it ends. Any other edit of the cursor's line is a rejection; edits elsewhere move it.
+  80 % typed is `typed_through` however it ends. Whole words in one step are a partial acceptance, and that is its end then.
+- Any other edit of the cursor's line is a rejection, and `unread` if it came sooner than one can read; edits elsewhere move it.
 - Explicit signals win over inference. Therefore an end is held back a while before it is told (`HOLD_MS`): an
   acceptance until an undo would no longer be "right after", a timeout while the text may still stand there to be taken.
 """
@@ -18,45 +19,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from assistant.ghost import Ghost, is_keystroke
+from assistant.ghost import Ghost, is_keystroke, is_piece
+from assistant.impression import PARTIAL, Ended, Seen, Track
+from assistant.retained import Retained, Watches
 from assistant.types import Snapshot, Suggestion
 
 IGNORE_MS = 10_000.0  # Continue counts a suggestion as not taken after the same ten seconds
 GRACE_MS = 1_000.0  # an accept command follows its text change within milliseconds; one second is generous
 HOLD_MS = {"accepted": 5_000.0, "ignored": 50_000.0}
-TYPED_SHARE = 0.8  # of the suggestion's characters
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A suggestion reached the user's eyes at ``at_ms``; ``how`` is notified (by the client) or inferred."""
-
-    suggestion: Suggestion
-    opportunity: str
-    at_ms: float
-    how: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """An outcome, in the words of `telemetry.events.Outcome`.
-
-    ``suggestion`` is the id of the impression (its first id). ``accepted_chars`` (code points) and ``accepted_lines`` say
-    how much of the suggestion was in the text at its end, whoever put it there. ``final`` is false for a partial
-    acceptance; every `Seen` is followed by exactly one final `Ended` once the document or the session ends.
-    """
-
-    suggestion: str
-    kind: str
-    how: str
-    at_ms: float
-    visible_ms: float
-    accepted_chars: int
-    accepted_lines: int
-    final: bool = True
-
-
-Fact = Seen | Ended
+Fact = Seen | Ended | Retained
 
 
 class OutcomeTracker:
@@ -68,8 +41,9 @@ class OutcomeTracker:
 
     def __init__(self) -> None:
         self._documents: dict[str, _Document] = {}
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, Track] = {}
         self._used: dict[str, None] = {}
+        self._watches = Watches()
         self._notifies = False
 
     def offered(self, snapshot: Snapshot, suggestion: Suggestion, opportunity: str, now: float) -> list[Fact]:
@@ -83,7 +57,7 @@ class OutcomeTracker:
         ghost = Ghost.of(snapshot, suggestion)
         if self._continues(document, ghost, suggestion.id, now):
             return facts
-        track = _Track(suggestion, opportunity, snapshot.uri, ghost, now, [suggestion.id])
+        track = Track(suggestion, opportunity, snapshot.uri, ghost, now, [suggestion.id])
         return facts + self._add(document, track, now)
 
     def shown(self, id: str, now: float) -> list[Fact]:
@@ -99,11 +73,13 @@ class OutcomeTracker:
     def changed(self, uri: str, text: str, now: float) -> list[Fact]:
         """The document's whole text is now ``text``."""
         facts = self.tick(now)
+        self._watches.changed(uri, text)
         document = self._documents.get(uri)
         if document is not None and text != document.text:
             for track in list(document.tracks):
                 facts += self._follow(track, document.text, text, now)
             document.text = text
+            self._watches.changed(uri, text)  # also those that have just begun
         return facts
 
     def accepted(self, id: str, now: float, how: str = "command") -> list[Fact]:
@@ -128,12 +104,10 @@ class OutcomeTracker:
         taken = 0 if track is None else chars - track.ghost.lead
         if track is None or taken >= track.total:
             return facts + self.accepted(id, now, how="notified")
-        if taken <= track.taken or (track.ended is not None and track.ended.kind in ("accepted", "typed_through")):
+        told = taken < track.taken or (taken == track.taken and track.taken_how != "inferred")
+        if taken <= 0 or told or (track.ended is not None and track.ended.kind in ("accepted", "typed_through")):
             return facts
-        facts += self._see(track, "inferred", now)
-        track.touch(now)
-        track.taken = taken
-        return [*facts, track.result(track.partial_kind(), "notified", now, final=False)]
+        return facts + self._part(track, taken, "notified", now)
 
     def rejected(self, id: str, now: float) -> list[Fact]:
         """The client says the user dismissed the suggestion."""
@@ -141,11 +115,13 @@ class OutcomeTracker:
         track = self._tracks.get(id)
         if track is None or (track.ended is not None and track.ended.kind in ("accepted", "typed_through")):
             return facts
-        return facts + self._end(track, track.passive("rejected"), "notified", now)
+        return facts + self._end(track, track.refused(now), "notified", now)
 
     def closed(self, uri: str, now: float) -> list[Fact]:
         """The document was closed; what stood there untouched counts as ignored."""
-        return self.tick(now) + self._close(uri, "ignored", now)
+        facts = self.tick(now) + self._close(uri, "ignored", now)
+        self._watches.closed(uri)
+        return facts
 
     def tick(self, now: float) -> list[Fact]:
         """Time went by: timeouts, and ends that were held back long enough. Every other method does this too."""
@@ -156,13 +132,14 @@ class OutcomeTracker:
                 facts += self._end(track, track.passive("ignored"), "inferred", due)
             if track.ended is not None and now >= track.until:
                 facts += self._tell(track)
-        return facts
+        return [*facts, *self._watches.due(now)]
 
     def finish(self, now: float) -> list[Fact]:
         """The session ends: open impressions are censored, held ends are told."""
         facts = self.tick(now)
         for uri in list(self._documents):
             facts += self._close(uri, "censored", now)
+        self._watches = Watches()
         return facts
 
     def _continues(self, document: _Document, ghost: Ghost, id: str, now: float) -> bool:
@@ -176,7 +153,7 @@ class OutcomeTracker:
                 return True
         return False
 
-    def _add(self, document: _Document, track: _Track, now: float) -> list[Fact]:
+    def _add(self, document: _Document, track: Track, now: float) -> list[Fact]:
         for other in list(document.tracks):
             if other.seen_ms is None:
                 self._forget(other)
@@ -185,7 +162,7 @@ class OutcomeTracker:
         document.tracks.append(track)
         return [] if self._notifies else self._see(track, "inferred", now)
 
-    def _see(self, track: _Track, how: str, now: float) -> list[Fact]:
+    def _see(self, track: Track, how: str, now: float) -> list[Fact]:
         """Count ``track`` as displayed, once; whatever stood in its document before has been replaced by it."""
         if track.seen_ms is not None:
             return []
@@ -198,7 +175,7 @@ class OutcomeTracker:
         track.seen_ms = track.active_ms = now
         return [*facts, Seen(track.suggestion, track.opportunity, now, how)]
 
-    def _follow(self, track: _Track, old: str, text: str, now: float) -> list[Fact]:
+    def _follow(self, track: Track, old: str, text: str, now: float) -> list[Fact]:
         """What the step from ``old`` to ``text`` means for one suggestion."""
         if not track.waiting():
             return self._undone(track, text, now)
@@ -206,40 +183,65 @@ class OutcomeTracker:
             return self._reached(track, old, text, now)
         progress = track.ghost.progress(text)
         if progress is not None:
+            start = track.given
             track.advance(progress, now)
-            return []
+            if is_keystroke(old, text) or not is_piece(track.ghost.tail, start, progress):
+                return []
+            return self._part(track, progress, "inferred", now)
         if track.ghost.rebase(old, text):
             return []
         if track.ended is not None:
             return self._tell(track)
-        return self._end(track, track.passive("rejected"), "inferred", now)
+        return self._end(track, track.refused(now), "inferred", now)
 
-    def _reached(self, track: _Track, old: str, text: str, now: float) -> list[Fact]:
+    def _part(self, track: Track, taken: int, how: str, now: float) -> list[Fact]:
+        """The first ``taken`` characters were taken as such; more may follow."""
+        facts = self._see(track, "inferred", now)
+        track.touch(now)
+        track.taken, track.taken_how = taken, how
+        if track.ended is not None:  # decided, but not yet told
+            track.ended = track.result(track.partial_kind(), how, track.ended.at_ms)
+            self._watch(track, track.ended)
+        return [*facts, track.result(track.partial_kind(), how, now, final=False)]
+
+    def _reached(self, track: Track, old: str, text: str, now: float) -> list[Fact]:
         typed = is_keystroke(old, text)
         facts = [] if typed else self._see(track, "inferred", now)
         track.progress, track.undo = track.total, old
         return facts + self._end(track, "typed_through" if typed else "accepted", "inferred", now)
 
-    def _undone(self, track: _Track, text: str, now: float) -> list[Fact]:
+    def _undone(self, track: Track, text: str, now: float) -> list[Fact]:
         if track.ended is None or track.ended.kind != "accepted" or text != track.undo:
             return []
         track.ended = replace(track.ended, kind="undone", how="inferred", at_ms=now, accepted_chars=0, accepted_lines=0)
+        self._watches.forget(track.suggestion.id)
         return self._tell(track)
 
-    def _end(self, track: _Track, kind: str, how: str, at_ms: float) -> list[Fact]:
+    def _end(self, track: Track, kind: str, how: str, at_ms: float) -> list[Fact]:
         """Decide an end; it is told at once only when nothing can change it. What was never seen leaves no fact."""
         if track.seen_ms is None:
             self._forget(track)
             return []
         track.ended = track.result(kind, how, at_ms)
+        self._watch(track, track.ended)
         track.until = at_ms + HOLD_MS.get(kind, GRACE_MS)
         return [] if how == "inferred" or kind == "accepted" else self._tell(track)
 
-    def _tell(self, track: _Track) -> list[Fact]:
+    def _watch(self, track: Track, ended: Ended) -> None:
+        """From now on, see how long what was taken or typed of it stays."""
+        if ended.kind not in ("accepted", "typed_through", *PARTIAL):
+            return
+        text = track.ghost.target if track.progress == track.total else self._documents[track.uri].text
+        span = track.ghost.span(text)
+        if span is not None:
+            accepted = track.ghost.tail[: ended.accepted_chars]
+            self._watches.add(track.suggestion.id, track.uri, text, accepted, span, ended.at_ms)
+
+    def _tell(self, track: Track) -> list[Fact]:
         self._forget(track)
         return [] if track.ended is None else [track.ended]
 
-    def _forget(self, track: _Track) -> None:
+    def _forget(self, track: Track) -> None:
         for id in track.ids:
             self._tracks.pop(id, None)
         document = self._documents[track.uri]
@@ -264,58 +266,7 @@ class OutcomeTracker:
             del self._used[next(iter(self._used))]
 
 
-@dataclass(eq=False)
-class _Track:
-    """One impression, or an answer whose display is not yet reported (``seen_ms`` None); decided once ``ended`` is set."""
-
-    suggestion: Suggestion
-    opportunity: str
-    uri: str
-    ghost: Ghost
-    active_ms: float
-    ids: list[str]
-    seen_ms: float | None = None
-    progress: int = 0
-    taken: int = 0
-    ended: Ended | None = None
-    until: float = 0.0
-    undo: str | None = None
-
-    @property
-    def total(self) -> int:
-        return len(self.suggestion.inserted)
-
-    def waiting(self) -> bool:
-        """Whether the text may still stand on the screen."""
-        return self.ended is None or self.ended.kind == "ignored"
-
-    def touch(self, now: float) -> None:
-        """The user acted on it, or was offered it again: the timeout starts anew."""
-        self.active_ms = now
-        if self.ended is not None and self.ended.kind == "ignored":
-            self.ended = None
-
-    def advance(self, progress: int, now: float) -> None:
-        if progress != self.progress:
-            self.progress = progress
-            self.touch(now)
-
-    def passive(self, kind: str) -> str:
-        """The kind of an end without acceptance: typed through if enough of the text stands there, else ``kind``."""
-        return "typed_through" if max(self.progress, self.taken) >= TYPED_SHARE * max(self.total, 1) else kind
-
-    def partial_kind(self) -> str:
-        head, rest = self.suggestion.inserted[: self.taken], self.suggestion.inserted[self.taken :]
-        return "accepted_line" if head.endswith("\n") or rest.startswith(("\n", "\r\n")) else "accepted_word"
-
-    def result(self, kind: str, how: str, at_ms: float, final: bool = True) -> Ended:
-        chars = self.total if kind == "accepted" else max(self.progress, self.taken)
-        lines = self.suggestion.inserted[:chars].count("\n") + 1 if chars else 0
-        visible = at_ms - (at_ms if self.seen_ms is None else self.seen_ms)
-        return Ended(self.suggestion.id, kind, how, at_ms, visible, chars, lines, final)
-
-
 @dataclass
 class _Document:
     text: str
-    tracks: list[_Track] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Joins the floors: engine, completer, exclusion, outcomes and store, with the settings in force.
+"""Joins the floors: engine, completer, workspace, exclusion, outcomes and store, with the settings in force.
 
 Importing this module loads parsers and SQLite, so `server` does it after `initialize` is answered. Knows no LSP message;
 what it has to say goes to a `Host`.
@@ -7,7 +7,7 @@ what it has to say goes to a `Host`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +18,15 @@ from assistant.service import Completer
 from assistant.types import Completion, JsonObject, Reason, Snapshot
 from assistant.workspace.ignore import Excluder
 from lsp_server import __version__
+from lsp_server.buffers import Buffer
 from lsp_server.engine import EngineClient
+from lsp_server.feeder import Feeder
+from lsp_server.from_lsp import path_of
 from lsp_server.journal import Journal
+from lsp_server.name_filter import NameFilter
+from lsp_server.paths import cache_dir
 from lsp_server.protocol import Status
+from lsp_server.workspace import Workspace
 from telemetry.ids import new_id
 from telemetry.store import Store
 
@@ -46,8 +52,8 @@ class Host(Protocol):
     def log(self, text: str) -> None:
         """A line for the log."""
 
-    async def progress(self, title: str, done: asyncio.Event) -> None:
-        """Show that something lasts until ``done``."""
+    async def progress(self, title: str, done: asyncio.Event, look: Callable[[], tuple[str, int]] | None = None) -> None:
+        """Show that something lasts until ``done``; ``look`` says how far it is."""
 
 
 class App:
@@ -74,6 +80,10 @@ class App:
         self._loaded = asyncio.Event()
         self._switch = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.workspace = Workspace(host, cache_dir(data_dir), lambda: self._feeder.wake())
+        self._feeder = Feeder(self.workspace)
+        self._names = NameFilter(self.workspace)
+        self._roots: tuple[str, ...] = ()
         self._new_engine()
         self._store = Store.open(data_dir, enabled=self._recording)
         self.journal = self._begin_journal()
@@ -82,7 +92,9 @@ class App:
     async def start(self) -> None:
         """Start what runs beside the requests, once. Returns before the model is loaded."""
         if self._startup is None:
+            self.workspace.fit(self.config, self._roots)
             self._keep(self._tick())
+            self._keep(self._feeder.run())
             self._startup = self._keep(self._fit_engine())
         await asyncio.shield(self._startup)  # a request that is cancelled meanwhile must not stop it
 
@@ -92,12 +104,22 @@ class App:
             task.cancel()
         self.journal.end(reason)
         self._store.close()
+        self._names.close()
+        await asyncio.gather(self.workspace.close(), self._close_engine())
+
+    async def _close_engine(self) -> None:
         async with self._switch:
             await self._engine.close()
 
     def set_roots(self, roots: Iterable[str]) -> None:
         """The workspace's folders changed; read their ignore files anew."""
-        self._excluder = Excluder(list(roots))
+        self._roots = tuple(roots)
+        self._excluder = Excluder(self._roots)
+        self._fit_workspace()
+
+    def _fit_workspace(self) -> None:
+        if self._startup is not None:
+            self.workspace.fit(self.config, self._roots)
 
     async def configure(self, config: Config) -> None:
         """Put new settings in force; restarts only what they concern."""
@@ -106,12 +128,14 @@ class App:
             self.journal.end("telemetry switched")
             self._store.enabled = self._recording
             self.journal = self._begin_journal()
+        self._fit_workspace()
         await self._fit_engine()
 
     async def complete(self, snapshot: Snapshot, cancel: Cancel) -> Completion:
         """Ask the assistant. Raises `asyncio.CancelledError` only."""
         await self.start()  # for a client that never says `initialized`
-        return await self._completer.complete(snapshot, self.config, cancel)
+        with self._feeder.completing():
+            return await self._completer.complete(snapshot, self.config, cancel)
 
     @staticmethod
     def outdated(completion: Completion) -> Completion:
@@ -140,12 +164,23 @@ class App:
         """Why this file gets nothing and leaves nothing, or ``None``."""
         return self._excluder.reason(path_or_uri, self.config)
 
+    def edited(self, buffer: Buffer) -> None:
+        """A document was opened or changed."""
+        self.workspace.open_buffer(buffer.uri, path_of(buffer.uri), buffer.text, buffer.language)
+
+    def saved(self, uri: str) -> None:
+        """A document was written to its file."""
+        path = path_of(uri)
+        if path is not None:
+            self.workspace.saved(path)
+
     def closed(self, uri: str) -> None:
         """A document was closed: forget what was cached of it."""
         self._completer.forget(uri)
         self.journal.closed(uri)
+        self.workspace.close_buffer(uri, path_of(uri))
 
-    def status(self) -> JsonObject:
+    async def status(self) -> JsonObject:
         """The answer to ``sotto/status``: numbers and names a user may look at; no source text."""
         info, last = self._engine.info, self._last
         return {
@@ -162,6 +197,7 @@ class App:
             "dropped": self._store.dropped,
             "lastReason": last.reason.value if last else None,
             "lastTimings": asdict(last.timings) if last else None,
+            "index": {**await self.workspace.status(), **self._feeder.status()},
         }
 
     @property
@@ -180,7 +216,7 @@ class App:
         """An engine for the settings in force, not started yet; requests wait for it."""
         self._engine_for = (self.config.model, self.config.threads)
         self._engine = EngineClient(*self._engine_for, self._on_engine)
-        self._completer = Completer(self._engine, new_id=new_id)
+        self._completer = Completer(self._engine, new_id=new_id, checker=self._names)
         self._engine_runs = False
 
     async def _fit_engine(self) -> None:
@@ -204,8 +240,11 @@ class App:
             self._keep(self._host.progress("Sotto: loading the model", self._loaded))
         elif kind == "ready" and self._engine.info is not None:
             self.journal.model(self._engine.info)
+            self._feeder.begin(self._engine)
         elif kind == "failed":
             self._host.warn(f"Sotto: {text}")
+        if kind != "ready":
+            self._feeder.pause()
         if kind in ("ready", "failed"):
             self._loaded.set()
         self._show(kind, text)

@@ -7,13 +7,16 @@ it does not need.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lsp_server import __version__
-from lsp_server.paths import default_data_dir
+from lsp_server.commands import gate_options
+from lsp_server.commands import telemetry as telemetry_command
+from lsp_server.paths import cache_dir, default_data_dir
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -25,7 +28,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_serve(commands)
     _add_complete(commands)
+    _add_search(commands)
     _add_bench(commands)
+    gate_options.add_gate(commands)
+    telemetry_command.add(commands)
     _add_doctor(commands)
     _add_train(commands)
     _add_model(commands)
@@ -76,6 +82,16 @@ def _add_complete(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     _model_options(complete)
 
 
+def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    search = commands.add_parser("search", help="find code by what it does, or by a part of its name")
+    search.add_argument("words", nargs="+", metavar="WORDS", help='as in: sotto search "retry a failed request"')
+    search.add_argument(
+        "--path", type=Path, metavar="DIR", help="the folder to search (default: the project around the current one)"
+    )
+    search.add_argument("--limit", type=int, default=10, metavar="N", help="most answers to print (default: %(default)s)")
+    _json_option(search)
+
+
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     bench = commands.add_parser("bench", help="measure")
     kinds = bench.add_subparsers(dest="kind", required=True, metavar="WHAT")
@@ -92,6 +108,17 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     _json_option(latency)
     _model_options(latency)
+    workspace = kinds.add_parser(
+        "workspace", help="what the index of a folder costs, and what completion and search gain by it"
+    )
+    workspace.add_argument("--path", type=Path, default=Path("."), metavar="DIR", help="the folder (default: the current one)")
+    workspace.add_argument("--cursors", type=int, default=120, metavar="N", help="places to complete at (default: %(default)s)")
+    workspace.add_argument(
+        "--grow", type=Path, metavar="FILE.svg", help="instead: cost at 1, 3, 10, 30 and 100 MB, and a picture"
+    )
+    _json_option(workspace)
+    _model_options(workspace)
+    gate_options.add_bench_gate(kinds)
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -143,6 +170,9 @@ def telemetry_allowed() -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
     arguments = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name in a script that the terminal does not know is no reason to fail
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -164,14 +194,30 @@ def _run(arguments: argparse.Namespace) -> int:
         from lsp_server.commands import complete
 
         return complete.run(arguments.place, arguments.multi_line, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "search":
+        from lsp_server.commands import search
+
+        return search.run(" ".join(arguments.words), arguments.path, arguments.limit, arguments.json, cache_dir(data_dir(None)))
     if arguments.command == "bench" and arguments.kind == "latency":
         from lsp_server.commands import bench_latency
 
         return bench_latency.run(arguments.rounds, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "gate":
+        return gate_options.run_gate(arguments, data_dir(None))
+    if arguments.command == "bench" and arguments.kind == "gate":
+        return gate_options.run_bench_gate(arguments)
+    if arguments.command == "bench" and arguments.kind == "workspace":
+        from lsp_server.commands import bench_workspace
+
+        return bench_workspace.run(
+            arguments.path, arguments.cursors, arguments.grow, arguments.json, arguments.model, arguments.threads
+        )
     if arguments.command == "bench":
         from lsp_server.commands import bench_completion
 
         return bench_completion.run(arguments.data, arguments.limit, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "telemetry":
+        return telemetry_command.run(arguments, data_dir(arguments.data_dir), telemetry_allowed())
     if arguments.command == "doctor":
         from lsp_server.commands import doctor
 

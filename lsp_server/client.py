@@ -30,6 +30,7 @@ class Client:
     progress: bool = False
     pulls: bool = False
     registers: bool = False
+    resolves: bool = False
     folders: tuple[str, ...] = ()
     options: Any = None
 
@@ -45,6 +46,7 @@ def read(params: Mapping[str, Any]) -> Client:
         progress=_at(params, "capabilities", "window", "workDoneProgress") is True,
         pulls=_at(params, "capabilities", "workspace", "configuration") is True,
         registers=_at(params, "capabilities", "workspace", "didChangeConfiguration", "dynamicRegistration") is True,
+        resolves="location.range" in _list(params, "capabilities", "workspace", "symbol", "resolveSupport", "properties"),
         folders=tuple(folder_uris(params.get("workspaceFolders"))) or _root(params),
         options=params.get("initializationOptions"),
     )
@@ -54,10 +56,11 @@ def answer(client: Client) -> dict[str, Any]:
     """The result of `initialize`."""
     capabilities: dict[str, Any] = {
         "positionEncoding": client.encoding,
-        "textDocumentSync": {"openClose": True, "change": 2},  # incremental
+        "textDocumentSync": {"openClose": True, "change": 2, "save": True},  # incremental
         "inlineCompletionProvider": {},
         "completionProvider": {} if client.inline else {"triggerCharacters": list(POPUP_TRIGGERS)},
         "executeCommandProvider": {"commands": [ACCEPT_COMMAND]},
+        "workspaceSymbolProvider": {"resolveProvider": True},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }
     if client.notebooks:  # every notebook, every cell: which languages get suggestions is a setting
@@ -87,6 +90,11 @@ def _at(value: Any, *path: str) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
+
+
+def _list(params: Mapping[str, Any], *path: str) -> list[Any]:
+    value = _at(params, *path)
+    return value if isinstance(value, list) else []
 
 
 def _text(params: Mapping[str, Any], *path: str) -> str:

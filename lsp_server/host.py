@@ -6,7 +6,9 @@ Knows the client's abilities and the wire's names; nothing of why something is s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 CREATE_S = 5.0
 """A client that has not made the progress item by then is not going to show it."""
+REPORT_S = 0.25
+"""Between two reports of how far something is."""
 
 
 class Host:
@@ -44,8 +48,8 @@ class Host:
     def log(self, text: str) -> None:
         self._server.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
 
-    async def progress(self, title: str, done: asyncio.Event) -> None:
-        """Show that something lasts until ``done``, where the client can."""
+    async def progress(self, title: str, done: asyncio.Event, look: Callable[[], tuple[str, int]] | None = None) -> None:
+        """Show that something lasts until ``done``, where the client can. ``look`` says how far: a text and a percentage."""
         if not self._has_progress:
             return
         token, shown = f"sotto-{next(self._numbers)}", self._server.work_done_progress
@@ -54,7 +58,17 @@ class Host:
         except Exception as error:  # the client's own words; progress is a courtesy
             self.log(f"no progress item: {error}")
             return
-        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=False))
+        start = 0 if look is not None else None  # a client shows no percentage later that did not begin with one
+        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=False, percentage=start))
+        while look is not None and not await _happens(done, REPORT_S):
+            message, percentage = look()
+            shown.report(token, types.WorkDoneProgressReport(message=message, percentage=percentage))
         await done.wait()
         shown.end(token, types.WorkDoneProgressEnd())
         shown.tokens.pop(token, None)
+
+
+async def _happens(event: asyncio.Event, within: float) -> bool:
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(event.wait(), within)
+    return event.is_set()

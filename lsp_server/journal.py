@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from assistant.outcomes import Ended, Fact, OutcomeTracker, Seen
+from assistant.impression import Ended, Seen
+from assistant.outcomes import Fact, OutcomeTracker
+from assistant.retained import Retained
 from assistant.types import Completion, ModelInfo, Reason, Snapshot, Suggestion
-from telemetry.events import Event, Impression, Model, Opportunity, Outcome, Session, SessionEnd
+from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
 
 DECISION = {
     Reason.SHOWN: "show",
@@ -23,6 +26,28 @@ DECISION = {
     Reason.SKIPPED: "suppressed_rule",
 }
 """Every other reason is a ``skip``: nothing was decided about a suggestion."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What the gate thought of one opportunity, in the words of `telemetry.events.Opportunity`.
+
+    ``decision`` is show, hide or skip; empty leaves it to the completion's reason.
+    """
+
+    gate: str = ""
+    feature_version: int = 0
+    p1: float | None = None
+    p2: float | None = None
+    threshold: float | None = None
+    stage: int = 0
+    decision: str = ""
+    propensity: float = 1.0
+    explored: bool = False
+    draw: float | None = None
+
+
+NO_GATE = Ruling()
 
 
 class Store(Protocol):
@@ -44,11 +69,14 @@ class Journal:
         new_id: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        listen: Callable[[Fact], None] | None = None,
     ) -> None:
+        """``listen`` hears every fact as it is written down; the gate's memory of the last outcomes is fed from there."""
         self._store = store
         self._new_id = new_id
         self._monotonic = monotonic
         self._wall = wall
+        self._listen = listen
         self._tracker = OutcomeTracker()
         self._session = new_id()
         self._model = ""
@@ -61,9 +89,13 @@ class Journal:
         self._model = info.sha256
         self._store.record(Model(info.sha256, info.name, info.quantization, info.parameters))
 
-    def answered(self, snapshot: Snapshot, completion: Completion) -> None:
+    def gate(self, id: str, kind: str, json: str, n: int = 0, metrics: Mapping[str, float] | None = None) -> None:
+        """This gate decides from now on: its parameters as JSON, how many rows it was fitted on, its figures."""
+        self._store.record(Gate(id, kind, json, self._ts(), n, metrics or {}))
+
+    def answered(self, snapshot: Snapshot, completion: Completion, ruling: Ruling = NO_GATE) -> None:
         """One opportunity, with or without a suggestion. An excluded file leaves no name, not even a keyed one."""
-        opportunity = self._opportunity(snapshot, completion)
+        opportunity = self._opportunity(snapshot, completion, ruling)
         self._store.record(opportunity)
         if completion.suggestion is not None:
             self._write(self._tracker.offered(snapshot, completion.suggestion, opportunity.id, self._mono()))
@@ -92,7 +124,7 @@ class Journal:
         self._write(self._tracker.finish(self._mono()))
         self._store.record(SessionEnd(self._session, self._ts(), reason))
 
-    def _opportunity(self, snapshot: Snapshot, completion: Completion) -> Opportunity:
+    def _opportunity(self, snapshot: Snapshot, completion: Completion, ruling: Ruling) -> Opportunity:
         times, excluded = completion.timings, completion.reason is Reason.EXCLUDED
         return Opportunity(
             id=self._new_id(),
@@ -103,9 +135,18 @@ class Journal:
             file_key="" if excluded or snapshot.path is None else self._store.file_key(_inside(snapshot)),
             trigger=snapshot.trigger.value,
             model=self._model,
+            gate=ruling.gate,
             features=completion.features,
-            decision=DECISION.get(completion.reason, "skip"),
+            feature_version=ruling.feature_version,
+            p1=ruling.p1,
+            p2=ruling.p2,
+            threshold=ruling.threshold,
+            stage=ruling.stage,
+            decision=ruling.decision or DECISION.get(completion.reason, "skip"),
             reason=completion.reason.value,
+            propensity=ruling.propensity,
+            explored=ruling.explored,
+            draw=ruling.draw,
             t_wait=times.wait,
             t_context=times.context,
             t_prefill=times.prefill,
@@ -119,7 +160,14 @@ class Journal:
 
     def _write(self, facts: list[Fact]) -> None:
         for fact in facts:
-            self._store.record(self._outcome(fact) if isinstance(fact, Ended) else self._impression(fact))
+            self._store.record(self._event(fact))
+            if self._listen is not None:
+                self._listen(fact)
+
+    def _event(self, fact: Fact) -> Event:
+        if isinstance(fact, Seen):
+            return self._impression(fact)
+        return self._outcome(fact) if isinstance(fact, Ended) else self._retention(fact)
 
     def _impression(self, fact: Seen) -> Impression:
         shown, confidence = fact.suggestion, fact.suggestion.confidence
@@ -147,6 +195,17 @@ class Journal:
             accepted_chars=fact.accepted_chars,
             accepted_lines=fact.accepted_lines,
             how=fact.how,
+            final=fact.final,
+        )
+
+    def _retention(self, fact: Retained) -> Retention:
+        return Retention(
+            impression=fact.suggestion,
+            horizon_s=fact.horizon_s,
+            ts_ms=self._ts(fact.at_ms),
+            mono_ms=fact.at_ms,
+            retained_chars=fact.chars,
+            accepted_chars=fact.accepted_chars,
         )
 
     def _mono(self) -> float:

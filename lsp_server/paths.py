@@ -1,4 +1,4 @@
-"""Where Sotto keeps its data on each platform. Makes nothing, knows nothing of what is kept there."""
+"""Where Sotto keeps its data and its caches on each platform. Makes nothing, knows nothing of what is kept there."""
 
 from __future__ import annotations
 
@@ -24,4 +24,25 @@ def default_data_dir(
         return home / "Library" / "Application Support" / "sotto"
     named = environment.get("XDG_DATA_HOME", "")
     base = Path(named) if os.path.isabs(named) else home / ".local" / "share"
+    return base / "sotto"
+
+
+def cache_dir(
+    data_dir: Path, platform: str = sys.platform, environment: Mapping[str, str] | None = None, home: Path | None = None
+) -> Path:
+    """Where things that can be made again are kept, for this data folder; it need not exist yet.
+
+    The user's cache folder beside the platform's own data folder. Who has moved the data folder has moved this with it: it is
+    ``cache`` in there.
+    """
+    environment = os.environ if environment is None else environment
+    home = home or Path.home()
+    if data_dir != default_data_dir(platform, environment, home):
+        return data_dir / "cache"
+    if platform == "win32":
+        return data_dir / "cache"
+    if platform == "darwin":
+        return home / "Library" / "Caches" / "sotto"
+    named = environment.get("XDG_CACHE_HOME", "")
+    base = Path(named) if os.path.isabs(named) else home / ".cache"
     return base / "sotto"

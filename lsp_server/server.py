@@ -21,7 +21,7 @@ from assistant.types import JsonObject, Snapshot
 from lsp_server import __version__, client, protocol, settings
 from lsp_server.buffers import Buffers
 from lsp_server.from_lsp import TriggerDialect, path_of, snapshot, uri_of
-from lsp_server.handlers import completion, configuration, documents, feedback, lifecycle, notebook
+from lsp_server.handlers import completion, configuration, documents, feedback, lifecycle, notebook, symbols
 from lsp_server.host import Host
 from lsp_server.jsonrpc import TolerantProtocol
 from lsp_server.positions import Lines
@@ -39,12 +39,15 @@ TABLE: Mapping[str, Callable[..., Any]] = {
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: configuration.did_change_configuration,
     types.TEXT_DOCUMENT_DID_OPEN: documents.did_open,
     types.TEXT_DOCUMENT_DID_CHANGE: documents.did_change,
+    types.TEXT_DOCUMENT_DID_SAVE: documents.did_save,
     types.TEXT_DOCUMENT_DID_CLOSE: documents.did_close,
     types.NOTEBOOK_DOCUMENT_DID_OPEN: notebook.did_open,
     types.NOTEBOOK_DOCUMENT_DID_CHANGE: notebook.did_change,
     types.NOTEBOOK_DOCUMENT_DID_CLOSE: notebook.did_close,
     types.TEXT_DOCUMENT_INLINE_COMPLETION: completion.inline,
     types.TEXT_DOCUMENT_COMPLETION: completion.popup,
+    types.WORKSPACE_SYMBOL: symbols.find,
+    types.WORKSPACE_SYMBOL_RESOLVE: symbols.resolve,
     protocol.DID_SHOW_COMPLETION: feedback.did_show,
     protocol.DID_PARTIALLY_ACCEPT_COMPLETION: feedback.did_partially_accept,
     protocol.DID_FOCUS: feedback.did_focus,

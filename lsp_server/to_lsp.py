@@ -5,13 +5,35 @@ Without a range VS Code replaces the word at the cursor and Neovim inserts at it
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 from lsprotocol import types
+from pygls.uris import from_fs_path
 
 from assistant.types import Snapshot, Suggestion
 from lsp_server.positions import Encoding, Lines
 from lsp_server.protocol import ACCEPT_COMMAND
 
+if TYPE_CHECKING:
+    from lsp_server.workspace import Located
+
 LABEL_CHARACTERS = 60
+
+SYMBOL_KIND = {
+    "function": types.SymbolKind.Function,
+    "method": types.SymbolKind.Method,
+    "class": types.SymbolKind.Class,
+    "interface": types.SymbolKind.Interface,
+    "struct": types.SymbolKind.Struct,
+    "enum": types.SymbolKind.Enum,
+    "type": types.SymbolKind.Class,
+    "namespace": types.SymbolKind.Namespace,
+    "macro": types.SymbolKind.Function,
+    "field": types.SymbolKind.Field,
+    "impl": types.SymbolKind.Object,
+    "module": types.SymbolKind.File,
+}
 
 
 def inline_item(suggestion: Suggestion, lines: Lines, encoding: Encoding) -> types.InlineCompletionItem:
@@ -44,6 +66,32 @@ def popup_item(suggestion: Suggestion, snapshot: Snapshot, lines: Lines, encodin
         text_edit=types.TextEdit(_range(start, suggestion.end, lines, encoding), text),
         command=_accept(suggestion),
     )
+
+
+def workspace_symbol(found: Located, encoding: Encoding) -> types.WorkspaceSymbol:
+    """A definition for the editor's list. Without lines its range is left to ``workspaceSymbol/resolve``: see ``data``."""
+    symbol = found.symbol
+    name = symbol.name or os.path.basename(symbol.path)
+    return types.WorkspaceSymbol(
+        name=name,
+        kind=SYMBOL_KIND.get(symbol.kind, types.SymbolKind.Variable),
+        container_name=symbol.qualified.rpartition(".")[0] or None,
+        location=location(found, encoding) or types.LocationUriOnly(uri_of(found.document)),
+        data={"path": symbol.path, "name": symbol.qualified, "line": symbol.line},
+    )
+
+
+def location(found: Located, encoding: Encoding) -> types.Location | None:
+    """Where a definition's name stands, if that has been looked up."""
+    if found.lines is None:
+        return None
+    length = 0 if found.symbol.kind == "module" else len(found.symbol.name)
+    return types.Location(uri_of(found.document), _range(found.offset, found.offset + length, found.lines, encoding))
+
+
+def uri_of(document: str) -> str:
+    """The URI of a path; a URI as it is."""
+    return (from_fs_path(document) or document) if os.path.isabs(document) else document
 
 
 def _range(start: int, end: int, lines: Lines, encoding: Encoding) -> types.Range:

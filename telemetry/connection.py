@@ -96,13 +96,17 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, usable while a server writes. Errors inside the block become UnreadableError too."""
+    """A connection that cannot write, usable while a server writes; a file of an older version is brought forward first.
+
+    Errors inside the block become UnreadableError too.
+    """
     connection = None
     try:
         connection = _reader(path)
         yield connection
-    except sqlite3.Error as error:
-        advice = "move the file away; a new one is made at the next start" if is_corrupt(error) else "try again in a moment"
+    except (sqlite3.Error, OSError) as error:
+        corrupt = isinstance(error, sqlite3.Error) and is_corrupt(error)
+        advice = "move the file away; a new one is made at the next start" if corrupt else "try again in a moment"
         raise UnreadableError(f"{path} cannot be read ({error}): {advice}") from error
     finally:
         if connection is not None:
@@ -112,11 +116,17 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 def _reader(path: Path) -> sqlite3.Connection:
     """Read-only; but what a killed server left half done must be undone first, and only a writing connection may."""
     try:
-        return _probed(path, "ro")
+        found = _probed(path, "ro")
     except sqlite3.OperationalError as error:
         if is_busy(error):
             raise
-        return _probed(path, "rw")
+        found = _probed(path, "rw")
+    (version,) = found.execute("PRAGMA user_version").fetchone()
+    if not 0 < version < schema.VERSION:
+        return found
+    found.close()
+    open_for_writing(path).close()
+    return _probed(path, "ro")
 
 
 def _probed(path: Path, mode: str) -> sqlite3.Connection:

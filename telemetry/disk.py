@@ -17,6 +17,7 @@ else:
 
 KEY_NAME = "file_key"
 KEY_BYTES = 32
+_BLOCK = 1 << 20
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre", "vboxsf", "virtiofs")
 
 
@@ -106,6 +107,19 @@ def set_aside(path: Path) -> Path:
     for journal in ("-journal", "-wal", "-shm"):
         path.with_name(path.name + journal).unlink(missing_ok=True)
     return aside
+
+
+def shred(path: Path) -> None:
+    """Overwrite a file with zeros and remove it; no trace of it is left where the file system writes in place."""
+    try:
+        with path.open("r+b") as file:
+            for _ in range(-(-path.stat().st_size // _BLOCK)):
+                file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileNotFoundError:
+        return
+    path.unlink(missing_ok=True)
 
 
 def on_network(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:

@@ -23,6 +23,11 @@ def _suggestions(db: Database) -> None:
     db.executescript(schema.SUGGESTIONS)
 
 
+@STEPS(name="0002_gate_loop")
+def _gate_loop(db: Database) -> None:
+    db.executescript(schema.GATE_LOOP)
+
+
 def apply(connection: sqlite3.Connection, path: Path, steps: Migrations = STEPS, version: int = schema.VERSION) -> None:
     """Run what is pending in ``steps`` and note ``version`` as ``user_version``; all of it or nothing.
 

@@ -1,11 +1,13 @@
-"""What the store tells: named, read-only questions and typed answers, for the command line and the demo.
+"""What the raw rows tell: named, read-only questions and typed answers, for the command line, the demo and the gate's learner.
 
-May be asked while servers write. Knows the tables, not who asks. Raises `telemetry.connection.UnreadableError` for a file
-that cannot be read; a missing or still empty file is an empty answer.
+They scan; what a dashboard asks of a million rows is answered from counts by `telemetry.panels`. May be asked while servers
+write. Knows the tables, not who asks. Raises `telemetry.connection.UnreadableError` for a file that cannot be read; a missing
+or still empty file is an empty answer.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.connection import reading
+from telemetry.events import LABELS
 
 _MINE = "(:session = '' OR o.session = :session)"
 
@@ -44,6 +47,17 @@ FROM opportunity o LEFT JOIN impression i ON i.opportunity = o.id
 LEFT JOIN outcome c ON c.impression = i.id
     AND c.final = (SELECT max(final) FROM outcome WHERE impression = i.id)
 WHERE {_MINE} ORDER BY o.ts_ms DESC, o.id DESC LIMIT :count
+"""
+_GATE_ROWS = """
+SELECT o.rowid AS _row, o.id, o.session, o.ts_ms, o.mono_ms, o.kind, o.language, o.trigger, o.model, o.gate,
+    o.features, o.feature_version, o.stage, o.p1, o.p2, o.threshold, o.decision, o.reason, o.propensity, o.explored,
+    i.id IS NOT NULL AS shown, coalesce(i.n_chars, 0) AS n_chars, coalesce(c.kind, '') AS outcome,
+    coalesce(c.visible_ms, 0.0) AS visible_ms, coalesce(c.accepted_chars, 0) AS accepted_chars,
+    CAST(r.retained_chars AS REAL) / nullif(r.accepted_chars, 0) AS retained
+FROM opportunity o LEFT JOIN impression i ON i.opportunity = o.id
+LEFT JOIN outcome c ON c.impression = i.id AND c.final = 1
+LEFT JOIN retention r ON r.impression = i.id AND r.horizon_s = 120
+WHERE (o.ts_ms, o.rowid) > (:since, :last) ORDER BY o.ts_ms, o.rowid LIMIT :chunk
 """
 
 
@@ -108,9 +122,47 @@ class Recent:
     accepted_chars: int | None
 
 
+@dataclass(frozen=True)
+class GateRow:
+    """One opportunity as the gate's learner wants it: what was known, what was decided and how likely, what became of it.
+
+    ``label`` is 1 for taken, 0 for not, None while nothing is known of the user's will; ``weight`` says how much of a
+    judgement it was (`telemetry.events.LABELS`). ``outcome`` is the final kind, empty while there is none. ``retained`` is the
+    share of the accepted text that stood there after two minutes, None where that was not looked at.
+    """
+
+    id: str
+    session: str
+    ts_ms: int
+    mono_ms: float
+    kind: str
+    language: str
+    trigger: str
+    model: str
+    gate: str
+    features: dict[str, float]
+    feature_version: int
+    stage: int
+    p1: float | None
+    p2: float | None
+    threshold: float | None
+    decision: str
+    reason: str
+    propensity: float
+    explored: bool
+    shown: bool
+    n_chars: int
+    outcome: str
+    visible_ms: float
+    accepted_chars: int
+    retained: float | None
+    label: int | None
+    weight: float
+
+
 def summary(path: Path, session: str = "") -> Summary:
     """Everything at a glance; with ``session``, only what that session did."""
-    with _asking(path) as ask:
+    with asking(path) as ask:
         if ask is None:
             return Summary()
         mine = {"session": session}
@@ -137,10 +189,35 @@ def summary(path: Path, session: str = "") -> Summary:
 
 def recent(path: Path, count: int = 20, session: str = "") -> list[Recent]:
     """The last ``count`` opportunities, newest first."""
-    with _asking(path) as ask:
+    with asking(path) as ask:
         if ask is None:
             return []
         return [Recent(**dict(row)) for row in ask.execute(_RECENT, {"session": session, "count": count})]
+
+
+def gate_rows(path: Path, since: int = 0, chunk: int = 2000) -> Iterator[GateRow]:
+    """Every opportunity of UTC milliseconds ``since`` or later, oldest first, with its labels.
+
+    Reads ``chunk`` rows at a time and lets the file go in between, so that a learner never holds up a server.
+    """
+    row = -1
+    while True:
+        with asking(path) as ask:
+            mark = {"since": since, "last": row, "chunk": chunk}
+            found = [] if ask is None else [dict(one) for one in ask.execute(_GATE_ROWS, mark)]
+        for one in found:
+            row = one.pop("_row")
+            yield _gate_row(one)
+        if len(found) < chunk:
+            return
+        since = found[-1]["ts_ms"]
+
+
+def _gate_row(row: dict[str, Any]) -> GateRow:
+    label, weight = LABELS.get(row["outcome"], (None, 0.0))
+    for name in ("explored", "shown"):
+        row[name] = bool(row[name])
+    return GateRow(**{**row, "features": json.loads(row["features"])}, label=label, weight=weight)
 
 
 def _percentiles(ask: sqlite3.Connection, mine: dict[str, str]) -> Percentiles:
@@ -155,7 +232,7 @@ def _percentiles(ask: sqlite3.Connection, mine: dict[str, str]) -> Percentiles:
 
 
 @contextmanager
-def _asking(path: Path) -> Iterator[sqlite3.Connection | None]:
+def asking(path: Path) -> Iterator[sqlite3.Connection | None]:
     """A connection inside one read transaction, so that all answers agree; None while there are no tables."""
     if not path.exists():
         yield None

@@ -3,69 +3,65 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from telemetry import disk, schema
+from telemetry import aggregates, disk, schema
 from telemetry.connection import open_for_writing, reading
 
 RAW_DAYS = 90
 DAILY_DAYS = 400
 DAY_MS = 86_400_000
 
-_AGGREGATE = """
-INSERT INTO daily
-SELECT date(o.ts_ms / 1000, 'unixepoch'), o.kind, o.language, o.model, o.decision, o.reason, coalesce(c.kind, ''),
-    :version, count(DISTINCT o.id), count(i.id), total(i.n_chars), total(c.accepted_chars), total(c.accepted_lines),
-    total(c.visible_ms), total(o.t_total)
-FROM opportunity o
-LEFT JOIN impression i ON i.opportunity = o.id
-LEFT JOIN outcome c ON c.impression = i.id AND c.final = 1
-WHERE o.ts_ms < :before
-GROUP BY 1, 2, 3, 4, 5, 6, 7
-ON CONFLICT(day, kind, language, model, decision, reason, outcome) DO UPDATE SET
-    n = n + excluded.n, impressions = impressions + excluded.impressions,
-    shown_chars = shown_chars + excluded.shown_chars, accepted_chars = accepted_chars + excluded.accepted_chars,
-    accepted_lines = accepted_lines + excluded.accepted_lines, visible_ms = visible_ms + excluded.visible_ms,
-    total_ms = total_ms + excluded.total_ms
-"""
-
 _DUE = """
 SELECT (SELECT count(*) FROM opportunity WHERE ts_ms < :before),
     EXISTS(SELECT 1 FROM daily WHERE day < date(:forget / 1000, 'unixepoch'))
 """
 
+_JSON = ("features", "metrics", "json")  # columns that hold JSON; exported as what it says
+
 # In this order: outcomes and impressions of old opportunities, those that never had one, then the old rows themselves.
 _DELETE = (
     """DELETE FROM outcome WHERE impression IN
         (SELECT i.id FROM impression i JOIN opportunity o ON o.id = i.opportunity WHERE o.ts_ms < :before)""",
+    """DELETE FROM retention WHERE impression IN
+        (SELECT i.id FROM impression i JOIN opportunity o ON o.id = i.opportunity WHERE o.ts_ms < :before)""",
     "DELETE FROM impression WHERE opportunity IN (SELECT id FROM opportunity WHERE ts_ms < :before)",
     "DELETE FROM impression WHERE shown_ms < :before AND opportunity NOT IN (SELECT id FROM opportunity)",
     "DELETE FROM outcome WHERE ts_ms < :before AND impression NOT IN (SELECT id FROM impression)",
+    "DELETE FROM retention WHERE ts_ms < :before AND impression NOT IN (SELECT id FROM impression)",
     "DELETE FROM opportunity WHERE ts_ms < :before",
     """DELETE FROM session WHERE coalesce(ended_ms, started_ms) < :before
         AND id NOT IN (SELECT session FROM opportunity)""",
     "DELETE FROM daily WHERE day < date(:forget / 1000, 'unixepoch')",
+    "DELETE FROM daily_latency WHERE day < date(:forget / 1000, 'unixepoch')",
+    "DELETE FROM daily_calibration WHERE day < date(:forget / 1000, 'unixepoch')",
 )
 
 
 def prune(connection: sqlite3.Connection, now_ms: int, raw_days: int = RAW_DAYS, daily_days: int = DAILY_DAYS) -> int:
-    """Fold raw rows older than ``raw_days`` whole UTC days into `daily`, and drop aggregates older than ``daily_days``.
+    """Drop raw rows older than ``raw_days`` whole UTC days, whose counts stay as days, and counts older than ``daily_days``.
 
-    Returns how many opportunities were folded. Raises `sqlite3.Error`, and then nothing has changed.
+    Returns how many opportunities were dropped. Raises `sqlite3.Error`, and then nothing has changed.
     """
     before = (now_ms // DAY_MS - raw_days) * DAY_MS
-    times = {"before": before, "forget": now_ms - daily_days * DAY_MS, "version": schema.VERSION}
+    times = {"before": before, "forget": now_ms - daily_days * DAY_MS}
     if not any(connection.execute(_DUE, times).fetchone()):
         return 0  # the usual start of a server: no write, no scan
+    while aggregates.fold(connection):
+        pass
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("BEGIN IMMEDIATE")
     try:
         (count, _) = connection.execute(_DUE, times).fetchone()
-        for statement in (_AGGREGATE, *_DELETE):
-            connection.execute(statement, times)
+        (day,) = connection.execute("SELECT date(:before / 1000, 'unixepoch')", times).fetchone()
+        aggregates.recount(connection)  # what another server has written since
+        aggregates.keep_for_good(connection, day)
+        for statement in _DELETE:
+            connection.execute(statement, {name: times[name] for name in times if f":{name}" in statement})
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -74,11 +70,16 @@ def prune(connection: sqlite3.Connection, now_ms: int, raw_days: int = RAW_DAYS,
     return int(count)
 
 
-def erase(path: Path) -> None:
-    """Remove every row for good: overwritten in the file, its journals, its copies, and the key behind the file keys.
+def erase(path: Path, also: Sequence[Path] = ()) -> None:
+    """Remove every row for good: overwritten in the file, its journals, its copies, its spool, and the key behind the file
+    keys; ``also`` are files that were made from it.
 
     A server that runs goes on with new rows. Raises `sqlite3.Error` or OSError, with a locked file when one is just reading.
     """
+    for learned in also:
+        disk.shred(learned)
+    if not path.exists() and not path.parent.is_dir():
+        return
     if path.exists():
         connection = open_for_writing(path)
         try:
@@ -87,7 +88,7 @@ def erase(path: Path) -> None:
             connection.close()
     with disk.locked(path.with_name("telemetry.lock")):
         for copy in (*path.parent.glob(f"{path.name}.*"), path.with_name(disk.KEY_NAME)):
-            copy.unlink(missing_ok=True)
+            disk.shred(copy)
 
 
 def _wipe(connection: sqlite3.Connection) -> None:
@@ -95,7 +96,7 @@ def _wipe(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: connection.execute("ROLLBACK") if connection.in_transaction else None)
-        for table in schema.TABLES:
+        for table in (*schema.TABLES, "stale"):
             connection.execute(f"DELETE FROM {table}")
         connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -122,7 +123,7 @@ def export(path: Path, chunk: int = 1000) -> Iterator[dict[str, Any]]:
             last = rows[-1]["_row"]
             for row in rows:
                 del row["_row"]
-                yield {"table": table, **row}
+                yield {"table": table, **row, **{name: json.loads(row[name]) for name in _JSON if name in row}}
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:

@@ -12,9 +12,9 @@ import secrets
 import threading
 from pathlib import Path
 
-from telemetry import disk
+from telemetry import disk, spool
 from telemetry.events import Event
-from telemetry.writer import Writer
+from telemetry.writer import FOLD_S, Writer
 
 FILE_NAME = "telemetry.db"
 QUEUE_LIMIT = 10_000
@@ -33,7 +33,7 @@ class Store:
         self._writer = Writer(self.path)
         self._lock = threading.Lock()
         self._queue: list[Event] = []
-        self._in_hand = 0
+        self._in_hand: list[Event] = []
         self._waiters: list[threading.Event] = []
         self._wake = threading.Event()
         self._urgent = threading.Event()
@@ -75,7 +75,7 @@ class Store:
         if not self._enabled or self._closing:
             return
         with self._lock:
-            if len(self._queue) + self._in_hand >= QUEUE_LIMIT:
+            if len(self._queue) + len(self._in_hand) >= QUEUE_LIMIT:
                 self.dropped += 1
                 return
             self._queue.append(event)
@@ -101,12 +101,28 @@ class Store:
         return done.wait(timeout)
 
     def close(self, timeout: float = 0.5) -> bool:
-        """Write what is queued and end the thread; later events are ignored. False when ``timeout`` did not suffice."""
+        """Write what is queued and end the thread; later events are ignored.
+
+        What cannot be committed within ``timeout`` seconds goes to the spool, for the next start. False when that failed too.
+        """
         self._closing = True
         done = self.flush(timeout)
         if self._thread is not None and done:
             self._thread.join(timeout)
+        if self._thread is not None and self._thread.is_alive():
+            return self._spool()
         return done
+
+    def _spool(self) -> bool:
+        """Save what waits or is just being written; if the thread commits it after all, the second copy changes nothing."""
+        with self._lock:
+            left, self._queue = [*self._in_hand, *self._queue], []
+        try:
+            self.dropped += spool.put(self.path, left)
+        except OSError:
+            self.dropped += len(left)
+            return False
+        return True
 
     def _start(self) -> None:
         with self._lock:
@@ -119,14 +135,18 @@ class Store:
             self._end("telemetry is not being recorded: the system gives no more threads")
 
     def _run(self) -> None:
-        """Batches of `BATCH_S`; asleep while there is nothing to write."""
+        """Batches of `BATCH_S`; asleep while there is nothing to write or to count."""
         problem = "telemetry ended early: please report this"
         try:
             while not self._closing:
-                self._wake.wait()
-                self._urgent.wait(BATCH_S)
-                self._write_batch()
+                if self._wake.wait(FOLD_S if self._writer.behind else None):
+                    self._urgent.wait(BATCH_S)
+                    self._write_batch()
+                if not self._closing:
+                    self._writer.tend()
             self._write_batch()
+            if self._queue:
+                self._spool()
             self._writer.close()
             problem = ""
         finally:
@@ -147,15 +167,15 @@ class Store:
         with self._lock:
             batch, self._queue = self._queue, []
             waiters, self._waiters = self._waiters, []
-            self._in_hand = len(batch)
+            self._in_hand = batch
             self._wake.clear()
             self._urgent.clear()
         waiting, lost = self._writer.write(batch) if batch else ([], 0)
         with self._lock:
             self._queue[:0] = waiting
-            self._in_hand = 0
+            self._in_hand = []
             self.dropped += lost
-            if waiting:
+            if waiting and not self._closing:
                 self._waiters[:0] = waiters
                 self._wake.set()
                 return

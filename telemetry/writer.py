@@ -1,29 +1,24 @@
-"""Turns events into rows and commits them, through everything a disk or another process can do. Used by one thread.
+"""Commits events, and keeps the file in order, through everything a disk or another process can do. Used by one thread.
 
-Writes are idempotent and order-free: a duplicate changes nothing, the first final outcome stays, a larger partial acceptance
-replaces a smaller one, a session's end may come before its beginning. Knows nothing of queues and threads.
+Knows connections and transactions; what a row looks like is `telemetry.rows`'s, queues and threads are `telemetry.store`'s.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
 import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
-from telemetry import connection, retention, schema
-from telemetry.events import Event, Impression, Model, Opportunity, Outcome, Session, SessionEnd
+from telemetry import aggregates, connection, disk, retention, rows, spool
+from telemetry.events import Event
+from telemetry.rows import Statement
 
-PARTIAL = ("accepted_word", "accepted_line")
 TRIES = 3
-
-Statement = tuple[str, tuple[object, ...]]
+FOLD_S = 5.0  # the age that counts may have; an hour of a busy user is some 1,000 rows, 5 ms
+PRUNE_S = 86_400.0
 
 # What a value that does not fit raises; anything else concerns the file, not the event.
 _MISFIT = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, OverflowError)
@@ -36,6 +31,8 @@ class Writer:
         self.path = path
         self.problem = ""
         self._connection: sqlite3.Connection | None = None
+        self.behind = False  # whether rows have been written that are not yet counted
+        self._folded_at = self._pruned_at = 0.0
         self._suspect = False
         self._newer = False
 
@@ -56,6 +53,18 @@ class Writer:
                 self.problem = f"{misfits} events did not fit the store and were left out" if misfits else ""
                 return [], misfits
         return (list(events), 0) if busy else ([], len(events))
+
+    def tend(self) -> None:
+        """Count what is not yet counted and drop what is too old, when it is time. Never raises."""
+        db, now = self._connection, time.monotonic()
+        if db is None or now - self._folded_at < FOLD_S:
+            return
+        self._folded_at = now
+        with contextlib.suppress(sqlite3.Error):  # the next write meets the same trouble, and says so
+            if now - self._pruned_at > PRUNE_S:
+                self._pruned_at = now
+                _keep_house(db)
+            self.behind = aggregates.fold(db)
 
     def close(self) -> None:
         """Also what a failure needs: a new connection cures a file that was moved, replaced or corrupt."""
@@ -78,7 +87,8 @@ class Writer:
     def _commit(self, events: Sequence[Event]) -> int:
         """One transaction. Returns how many events did not fit; they are left out, the others are stored."""
         db = self._open()
-        statements, misfits = _statements(events)
+        statements, misfits = rows.statements(events)
+        self.behind = True
         try:
             _transact(db, lambda: _insert_all(db, statements))
         except _MISFIT:
@@ -89,8 +99,25 @@ class Writer:
         if self._connection is None:
             self._connection = connection.open_for_writing(self.path, self._suspect)
             self._suspect = False
-            retention.prune(self._connection, int(time.time() * 1000))
+            self._unspool(self._connection)
+            _keep_house(self._connection)
+            self._folded_at = self._pruned_at = time.monotonic()
         return self._connection
+
+    def _unspool(self, db: sqlite3.Connection) -> None:
+        """Commit what a server that ended could not. One server does it; if it dies meanwhile, the next does it again."""
+        if not spool.path_of(self.path).exists():
+            return
+        with disk.locked(self.path.with_name("telemetry.lock")) as held:
+            if held:
+                statements, _ = rows.statements(spool.take(self.path))
+                _transact(db, lambda: _insert_each(db, statements))
+                spool.clear(self.path)
+
+
+def _keep_house(db: sqlite3.Connection) -> None:
+    retention.prune(db, int(time.time() * 1000))
+    aggregates.settle(db)
 
 
 def _transact(db: sqlite3.Connection, work: Callable[[], int]) -> int:
@@ -109,8 +136,8 @@ def _insert_all(db: sqlite3.Connection, statements: Iterable[Statement]) -> int:
     by_sql: dict[str, list[tuple[object, ...]]] = {}
     for sql, values in statements:
         by_sql.setdefault(sql, []).append(values)
-    for sql, rows in by_sql.items():
-        db.executemany(sql, rows)
+    for sql, many in by_sql.items():
+        db.executemany(sql, many)
     return 0
 
 
@@ -122,89 +149,3 @@ def _insert_each(db: sqlite3.Connection, statements: Iterable[Statement]) -> int
         except _MISFIT:
             misfits += 1
     return misfits
-
-
-def _statements(events: Iterable[Event]) -> tuple[list[Statement], int]:
-    statements, misfits = [], 0
-    for event in events:
-        try:
-            statements.append(_MAKERS[type(event)](event))
-        except Exception:  # a caller's mistake costs that event, never the thread
-            misfits += 1
-    return statements, misfits
-
-
-def _insert(table: str, columns: Sequence[str], conflict: str) -> str:
-    names = ", ".join([*columns, "schema_version"])
-    marks = ", ".join("?" * (len(columns) + 1))
-    return f"INSERT INTO {table}({names}) VALUES({marks}) ON CONFLICT {conflict}"
-
-
-def _plain(table: str, kind: type[Event], conflict: str = "DO NOTHING") -> Callable[[Any], Statement]:
-    """A maker for an event whose fields are the table's columns."""
-    columns = [field.name for field in fields(kind)]
-    sql, values = _insert(table, columns, conflict), attrgetter(*columns)
-    return lambda event: (sql, (*values(event), schema.VERSION))
-
-
-def _opportunity() -> Callable[[Any], Statement]:
-    columns = [field.name for field in fields(Opportunity)]
-    at = columns.index("features")
-    plain = _plain("opportunity", Opportunity)
-
-    def make(event: Any) -> Statement:
-        sql, values = plain(event)
-        return sql, (*values[:at], _features(values[at]), *values[at + 1 :])
-
-    return make
-
-
-def _features(features: object) -> str:
-    """Compact JSON. Only finite numbers under short plain names are kept: a name is no place for text."""
-    if not hasattr(features, "items"):
-        raise TypeError("features must be a mapping")
-    kept = {
-        name: float(value)
-        for name, value in features.items()
-        if len(name) <= 40 and name.isidentifier() and math.isfinite(value)
-    }
-    return json.dumps(kept, separators=(",", ":"), allow_nan=False)
-
-
-def _outcome() -> Callable[[Any], Statement]:
-    columns = [field.name for field in fields(Outcome)]
-    news = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "impression")
-    sql = _insert(
-        "outcome",
-        [*columns, "final"],
-        f"(impression, final) DO UPDATE SET {news} "
-        "WHERE excluded.final = 0 AND excluded.accepted_chars > outcome.accepted_chars",
-    )
-    values = attrgetter(*columns)
-
-    def make(event: Any) -> Statement:
-        return sql, (*values(event), int(event.kind not in PARTIAL), schema.VERSION)
-
-    return make
-
-
-def _session_end() -> Callable[[Any], Statement]:
-    sql = _insert(
-        "session",
-        ["id", "ended_ms", "end_reason"],
-        "(id) DO UPDATE SET ended_ms = excluded.ended_ms, end_reason = excluded.end_reason WHERE session.ended_ms IS NULL",
-    )
-    values = attrgetter("session", "ended_ms", "reason")
-    return lambda event: (sql, (*values(event), schema.VERSION))
-
-
-_SESSION_NEWS = ", ".join(f"{field.name} = excluded.{field.name}" for field in fields(Session) if field.name != "id")
-
-_MAKERS: dict[type, Callable[[Any], Statement]] = {
-    Session: _plain("session", Session, f"(id) DO UPDATE SET {_SESSION_NEWS} WHERE session.started_ms IS NULL"),
-    SessionEnd: _session_end(),
-    Model: _plain("model", Model),
-    Opportunity: _opportunity(),
-    Impression: _plain("impression", Impression),
-    Outcome: _outcome(),
-}

@@ -8,9 +8,11 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,8 +23,10 @@ from rich.text import Text
 from assistant.cancel import Cancel
 from assistant.config import Config
 from assistant.types import EngineError
+from assistant.workspace.schema import has_fts5
 from lsp_server import __version__
 from lsp_server.commands.local import invoked_snapshot, local_completer
+from lsp_server.paths import cache_dir
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy", "pygls", "lsprotocol", "tree-sitter", "sqlite-utils")
 CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "i8mm")
@@ -91,6 +95,31 @@ def _store(folder: Path) -> Iterator[Check]:
     yield Check("store", ok, found, "" if ok else "move the file away; Sotto makes a new one at its next start")
 
 
+NEEDED_BYTES = 200_000_000
+"""A workspace of 30 MB of source has an index of about this size."""
+
+
+def _index(folder: Path) -> Iterator[Check]:
+    """The folder of the workspace indexes: whether it can be written, and what lies there."""
+    advice = "set SOTTO_DATA_DIR to a folder of yours, or the setting workspaceIndex to false"
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Check("index", False, f"{folder} cannot be written", advice)
+        return
+    files = [path for path in folder.glob("index-*") if path.is_file()] if there == folder else []
+    free = shutil.disk_usage(there).free
+    ok = free >= NEEDED_BYTES
+    kept = (
+        f"{sum(path.suffix == '.db' for path in files)} workspaces, {sum(path.stat().st_size for path in files) / 1e6:.0f} MB"
+    )
+    found = f"{folder}, {kept}" if files else f"{folder} (made when a folder is first opened)"
+    yield Check("index", ok, found if ok else f"{found}; {free / 1e6:.0f} MB free", "" if ok else f"make room, or {advice}")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        has_text = has_fts5(connection)
+    if not has_text:
+        yield Check("fts5", False, "this Python's SQLite has no FTS5: names are found, words are not", "use another Python")
+
+
 async def _engine(model: str, threads: int) -> list[Check]:
     try:
         async with local_completer(model, threads) as (_, completer, info):
@@ -127,7 +156,7 @@ def diagnose(model: str, threads: int, folder: Path) -> list[Check]:
     checks = [*_versions(), *_cpu(), *_accelerator()]
     if importlib.util.find_spec("torch") is not None:
         checks += asyncio.run(_engine(model, threads))
-    return [*checks, *_store(folder)]
+    return [*checks, *_store(folder), *_index(cache_dir(folder))]
 
 
 def run(as_json: bool, model: str, threads: int, folder: Path) -> int:

@@ -20,6 +20,13 @@ def did_change(server: AssistantServer, params: JsonObject) -> None:
     change_document(server, params.get("textDocument"), params.get("contentChanges"))
 
 
+def did_save(server: AssistantServer, params: JsonObject) -> None:
+    """The text is known; that the file has it now is news for the index, and for what is learned from files."""
+    uri = from_lsp.uri_of(params)
+    if uri is not None:
+        server.app.saved(uri)
+
+
 def did_close(server: AssistantServer, params: JsonObject) -> None:
     close_document(server, from_lsp.uri_of(params))
 
@@ -28,6 +35,7 @@ def open_document(server: AssistantServer, item: object, notebook: str | None = 
     buffer = from_lsp.opened(item, notebook)
     if buffer is not None:
         server.buffers.put(buffer)
+        server.app.edited(buffer)
 
 
 def change_document(server: AssistantServer, document: object, changes: object) -> None:
@@ -43,6 +51,7 @@ def change_document(server: AssistantServer, document: object, changes: object) 
             buffer = buffer.edited(edit, version)
             server.app.journal.changed(buffer.uri, buffer.text)
     server.buffers.put(buffer)
+    server.app.edited(buffer)
 
 
 def close_document(server: AssistantServer, uri: str | None) -> None:

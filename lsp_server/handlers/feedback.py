@@ -39,4 +39,4 @@ def did_focus(server: AssistantServer, params: JsonObject) -> None:
 
 
 async def status(server: AssistantServer, _: JsonObject) -> JsonObject:
-    return server.app.status()
+    return await server.app.status()

@@ -86,6 +86,7 @@ def test_typed_through(silent: Editor) -> None:
 
 def test_rejected_by_typing_something_else(silent: Editor) -> None:
     document, item = shown(silent)
+    time.sleep(0.8)  # sooner, it would count as unread
     document.type("§§")
     assert story(silent, item) == [("inferred", "rejected", "inferred")]
 
@@ -112,7 +113,7 @@ def test_reported_acceptance_of_a_part(telling: Editor) -> None:
     part = {"item": item, "acceptedLength": replaced + 2}
     telling.client.notify("textDocument/didPartiallyAcceptCompletion", part)
     document.close()
-    assert story(telling, item) == [("notified", "accepted_word", "notified"), ("notified", "ignored", "inferred")]
+    assert story(telling, item) == [("notified", "accepted_word", "notified")] * 2
     id = item["command"]["arguments"][0]
     assert telling.rows(f"select accepted_chars from outcome where impression = '{id}' and final = 0") == [(2,)]
 

@@ -24,7 +24,11 @@ FULL = {
         "textDocument": {"inlineCompletion": {}},
         "notebookDocument": {"synchronization": {}},
         "window": {"workDoneProgress": True},
-        "workspace": {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}},
+        "workspace": {
+            "configuration": True,
+            "didChangeConfiguration": {"dynamicRegistration": True},
+            "symbol": {"resolveSupport": {"properties": ["location.range"]}},
+        },
     },
 }
 
@@ -48,6 +52,7 @@ def test_a_client_that_can_do_everything() -> None:
         progress=True,
         pulls=True,
         registers=True,
+        resolves=True,
         folders=("file:///a", "file:///b"),
         options={"sotto": {"maxTokens": 3}},
     )
@@ -80,6 +85,9 @@ def test_the_answer_is_what_the_protocols_types_say(params: dict[str, Any]) -> N
     assert list(capabilities.execute_command_provider.commands) == [ACCEPT_COMMAND]
     assert isinstance(capabilities.text_document_sync, types.TextDocumentSyncOptions)
     assert capabilities.text_document_sync.change is types.TextDocumentSyncKind.Incremental
+    assert capabilities.text_document_sync.save is True
+    assert isinstance(capabilities.workspace_symbol_provider, types.WorkspaceSymbolOptions)
+    assert capabilities.workspace_symbol_provider.resolve_provider is True
 
 
 def test_only_clients_without_ghost_text_are_asked_to_open_the_popup() -> None:

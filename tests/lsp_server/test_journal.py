@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from assistant.types import Completion, Confidence, ModelInfo, Reason, Snapshot, Source, Suggestion, Timings, Trigger
-from lsp_server.journal import Journal
-from telemetry.events import Event, Impression, Model, Opportunity, Outcome, Session, SessionEnd
+from lsp_server.journal import Journal, Ruling
+from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
 
 
 class Recorder:
@@ -119,7 +119,7 @@ def test_acceptance_by_command(journal: Journal, store: Recorder, clock: Clock) 
     clock.now += 2
     journal.changed(SNAPSHOT.uri, "x = one\ntwo")
     journal.accepted("s1")
-    clock.now += 60
+    clock.now += 29
     journal.tick()
     outcome = store.events[-1]
     assert isinstance(outcome, Outcome)
@@ -137,3 +137,53 @@ def test_the_end_of_a_session_leaves_nothing_open(journal: Journal, store: Recor
     assert outcome.kind == "censored"
     assert isinstance(end, SessionEnd)
     assert end.reason == "exit"
+
+
+def test_what_the_gate_thought_is_written_with_the_opportunity(journal: Journal, store: Recorder) -> None:
+    journal.gate("g1", "logistic", "{}", 210, {"auc": 0.78})
+    ruling = Ruling("g1", 3, 0.2, 0.3, 0.4, 2, "hide", 0.95, True, 0.5)
+    journal.answered(SNAPSHOT, Completion(Reason.UNSURE), ruling)
+    journal.answered(SNAPSHOT, Completion(Reason.UNSURE))
+    gate, told, plain = store.events
+    assert gate == Gate("g1", "logistic", "{}", 1_000_100_000, 210, {"auc": 0.78})
+    assert isinstance(told, Opportunity)
+    assert isinstance(plain, Opportunity)
+    assert (told.gate, told.feature_version, told.p1, told.p2, told.threshold) == ("g1", 3, 0.2, 0.3, 0.4)
+    assert (told.stage, told.decision, told.propensity, told.explored, told.draw) == (2, "hide", 0.95, True, 0.5)
+    assert (plain.gate, plain.stage, plain.decision, plain.propensity, plain.p2) == ("", 0, "hide", 1.0, None)
+
+
+def test_accepted_text_is_looked_at_again(journal: Journal, store: Recorder, clock: Clock) -> None:
+    journal.answered(SNAPSHOT, SHOWN)
+    clock.now += 2
+    journal.changed(SNAPSHOT.uri, "x = one\ntwo")
+    clock.now += 50
+    journal.changed(SNAPSHOT.uri, "x = one\n")
+    clock.now += 300
+    journal.tick()
+    kept = [event for event in store.events if isinstance(event, Retention)]
+    assert [(event.horizon_s, event.retained_chars, event.accepted_chars) for event in kept] == [
+        (30, 7, 7), (120, 4, 7), (300, 4, 7),
+    ]  # fmt: skip
+    assert (kept[0].impression, kept[0].mono_ms, kept[0].ts_ms) == ("s1", 132_000.0, 1_000_132_000)
+
+
+def test_a_partial_outcome_is_not_final(journal: Journal, store: Recorder, clock: Clock) -> None:
+    journal.answered(SNAPSHOT, SHOWN)
+    clock.now += 1
+    journal.partially_accepted("s1", 3)
+    journal.end("exit")
+    outcomes = [(event.kind, event.final, event.accepted_chars) for event in store.events if isinstance(event, Outcome)]
+    assert outcomes == [("accepted_line", False, 3), ("accepted_line", True, 3)]
+
+
+def test_a_listener_hears_every_fact(store: Recorder, clock: Clock) -> None:
+    heard: list[str] = []
+    numbers = itertools.count()
+    journal = Journal(store, lambda: f"id{next(numbers)}", clock, listen=lambda fact: heard.append(type(fact).__name__))
+    journal.answered(SNAPSHOT, SHOWN)
+    clock.now += 2
+    journal.changed(SNAPSHOT.uri, "x = one\ntwo")
+    clock.now += 40
+    journal.tick()
+    assert heard == ["Seen", "Ended", "Retained"]

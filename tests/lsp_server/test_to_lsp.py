@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from assistant.types import Snapshot, Source, Suggestion
+from assistant.workspace.lookup import Symbol
 from lsp_server.positions import ENCODINGS, Encoding, Lines
-from lsp_server.to_lsp import inline_item, popup_item
+from lsp_server.to_lsp import inline_item, popup_item, workspace_symbol
+from lsp_server.workspace import Located
 
 TEXT = 'x = 1\r\ny = ["😋", fo]\r\nz = 2'
 AT = TEXT.index("fo]") + 2
@@ -83,3 +85,31 @@ def test_word_and_range_agree(text: str, at: int, encoding: Encoding) -> None:
     item = popup_item(suggestion, Snapshot("u", "", text, at), Lines(text), encoding)
     assert isinstance(item.text_edit, types.TextEdit)
     assert apply(text, item.text_edit.range, item.text_edit.new_text, encoding) == text[:at] + "new" + text[at:]
+
+
+def symbol(name: str, kind: str = "method") -> Symbol:
+    qualified = f"Outer.{name}" if kind == "method" else ""
+    return Symbol("/a/b.py", name, qualified, kind, 0, len(TEXT), 0, "", "", (), (), "")
+
+
+@pytest.mark.parametrize(("encoding", "units"), [("utf-8", 13), ("utf-16", 11), ("utf-32", 10)])
+def test_a_symbols_range_counts_in_the_clients_units(encoding: Encoding, units: int) -> None:
+    found = workspace_symbol(Located(symbol("fo"), "/a/b.py", TEXT.index("fo]"), LINES), encoding)
+    assert isinstance(found.location, types.Location)
+    assert found.location.uri.endswith("/a/b.py")
+    assert (found.location.range.start.line, found.location.range.start.character) == (1, units)
+    assert found.location.range.end.character == units + 2
+    assert (found.name, found.container_name, found.kind) == ("fo", "Outer", types.SymbolKind.Method)
+
+
+def test_a_symbol_whose_place_is_asked_for_later() -> None:
+    found = workspace_symbol(Located(symbol("fo"), "untitled:1", 0, None), "utf-16")
+    assert found.location == types.LocationUriOnly("untitled:1")
+    assert found.data == {"path": "/a/b.py", "name": "Outer.fo", "line": 0}
+
+
+def test_text_outside_of_definitions_is_its_file() -> None:
+    found = workspace_symbol(Located(symbol("b.py", "module"), "/a/b.py", 0, LINES), "utf-16")
+    assert (found.name, found.kind, found.container_name) == ("b.py", types.SymbolKind.File, None)
+    assert isinstance(found.location, types.Location)
+    assert found.location.range.start == found.location.range.end

@@ -9,8 +9,8 @@ import pytest
 from tests.repo.tree import PACKAGES, Import, imports, room, sources
 
 STDLIB = sys.stdlib_module_names
-SHARED = ("assistant.types", "assistant.config", "assistant.cancel", "assistant.wire")
-"""The only modules of `assistant` that the model's floor sees: plain values and the pipe's format."""
+SHARED = ("assistant.types", "assistant.config", "assistant.cancel", "assistant.wire", "assistant.edit_format")
+"""The only modules of `assistant` that the model's floor sees: plain values, the pipe's format and the form of edits."""
 
 
 def floor(module: str) -> str:
@@ -28,7 +28,7 @@ MAY_IMPORT_OURS = {
     "lsp_server": {"lsp_server", "assistant", "telemetry"},
 }
 MAY_IMPORT_OTHERS = {
-    "kernels": {"torch", "numpy"},
+    "kernels": {"torch", "numpy", "numba", "llvmlite"},
     "telemetry": {"sqlite_utils"},
     "model": {"torch", "numpy", "tokenizers", "safetensors", "rich"},
     "assistant": {"tree_sitter", "tree_sitter_python", "pathspec", "numpy", "watchdog"},
@@ -63,6 +63,11 @@ def test_each_floor_keeps_to_its_libraries(name: str) -> None:
         and found.top not in MAY_IMPORT_OTHERS[name]
     ]
     assert wrong == []
+
+
+def test_compilers_stay_in_the_folders_of_their_kernels() -> None:
+    compiled = [room(found.file) for found in _ours() if found.top in ("numba", "llvmlite", "triton")]
+    assert [name for name in compiled if not name.startswith("kernels.decode.")] == []
 
 
 def test_rich_stays_in_the_commands_and_the_trainer() -> None:

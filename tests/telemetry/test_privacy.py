@@ -17,7 +17,7 @@ PACKAGE = Path(telemetry.__file__).parent
 ROOT = PACKAGE.parent
 STDLIB = {
     "__future__", "collections", "contextlib", "dataclasses", "fcntl", "hashlib", "hmac", "json", "math", "msvcrt", "operator",
-    "os", "pathlib", "random", "secrets", "sqlite3", "sys", "threading", "time", "typing",
+    "os", "pathlib", "random", "re", "secrets", "sqlite3", "sys", "threading", "time", "typing",
 }  # fmt: skip
 
 

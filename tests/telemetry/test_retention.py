@@ -42,7 +42,8 @@ def test_rows_of_whole_old_days_are_folded_and_the_rest_stays(tmp_path: Path) ->
     db.close()
     assert [row["id"] for row in rows(path, "opportunity")] == [young.id]
     assert rows(path, "impression") == rows(path, "outcome") == []
-    daily = {(row["language"], row["decision"], row["outcome"]): row for row in rows(path, "daily")}
+    assert rows(path, "retention") == []
+    daily = {(r["language"], r["decision"], r["outcome"]): r for r in rows(path, "daily") if r["hour"] == -1}
     assert {key: row["n"] for key, row in daily.items()} == {
         ("python", "show", "accepted"): 1,
         ("python", "show", ""): 1,
@@ -50,6 +51,9 @@ def test_rows_of_whole_old_days_are_folded_and_the_rest_stays(tmp_path: Path) ->
     }
     taken = daily["python", "show", "accepted"]
     assert (taken["day"], taken["shown_chars"], taken["accepted_chars"], taken["visible_ms"]) == ("2023-11-14", 20, 20, 810.0)
+    assert (taken["checked_30"], taken["retained_30"], taken["checked_120"]) == (20, 14, 0)
+    left = [(r["day"], r["hour"]) for r in rows(path, "daily") if r["hour"] != -1]
+    assert left == [("2023-11-16", -2)], "its rows are there, it can be counted again"
 
 
 def test_late_rows_of_a_folded_day_are_added_to_it(tmp_path: Path) -> None:
@@ -93,14 +97,16 @@ def test_export_is_every_row_as_json_after_the_schema(store: Store) -> None:
         store.record(event)
     assert store.flush(10)
     lines = [json.loads(json.dumps(row)) for row in retention.export(store.path, chunk=2)]
-    assert lines[0]["schema_version"] == 1
+    assert lines[0]["schema_version"] == 2
     assert lines[0]["tables"]["opportunity"]["t_total"] == "REAL"
     assert [line["table"] for line in lines[1:]] == [
         "session",
         "model",
+        "gate",
         *["opportunity"] * 3,
         *["impression"] * 2,
         *["outcome"] * 2,
+        "retention",
     ]
     assert {line["id"] for line in lines[1:] if line["table"] == "opportunity"} == {"O1", "O2", "O3"}
 

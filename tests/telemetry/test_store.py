@@ -9,18 +9,21 @@ import random
 import sqlite3
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from telemetry import schema
+from telemetry import schema, writer
 from telemetry import store as store_module
-from telemetry.events import Impression, Model, Opportunity, Outcome, Session
+from telemetry.events import Gate, Impression, Model, Opportunity, Outcome, Retention, Session
 from telemetry.store import Store
 from tests.telemetry.samples import (
     CACHED,
     END,
+    GATE,
     HIDDEN,
+    KEPT,
     MODEL,
     PART,
     SEEN,
@@ -48,7 +51,10 @@ def test_a_session_becomes_exactly_these_rows(store: Store, rows: Rows) -> None:
         row["features"] = json.loads(row["features"])
     assert found == [expected(event) for event in (SHOWN, CACHED, HIDDEN)]
     assert rows("impression") == [expected(SEEN), expected(SEEN_TOO)]
-    assert rows("outcome") == [expected(PART, final=0), expected(TAKEN, final=1)]
+    assert rows("outcome") == [expected(PART), expected(TAKEN)]
+    assert rows("retention") == [expected(KEPT)]
+    (gate,) = rows("gate")
+    assert {**gate, "metrics": json.loads(gate["metrics"])} == expected(GATE)
     assert store.problem == ""
     assert store.dropped == 0
 
@@ -57,8 +63,11 @@ def test_every_field_of_an_event_has_its_column(store: Store, rows: Rows) -> Non
     store.record(SESSION)
     rows("session")
     connection = sqlite3.connect(store.path)
-    kinds = {"session": Session, "model": Model, "opportunity": Opportunity, "impression": Impression, "outcome": Outcome}
-    extra = {"session": {"ended_ms", "end_reason"}, "outcome": {"final"}}
+    kinds = {
+        "session": Session, "model": Model, "gate": Gate, "opportunity": Opportunity, "impression": Impression,
+        "outcome": Outcome, "retention": Retention,
+    }  # fmt: skip
+    extra = {"session": {"ended_ms", "end_reason"}}
     for table, kind in kinds.items():
         columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         names = {field.name for field in dataclasses.fields(kind)}
@@ -196,3 +205,51 @@ def test_file_keys_are_stable_for_an_install_and_differ_between_installs(store: 
     assert int(key, 16) >= 0
     assert again.file_key("src/a.py") == key
     assert len({key, store.file_key("src/b.py"), other.file_key("src/a.py"), store.file_key("\udcff")}) == 4
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '{"weights": {"x": NaN}}',
+        '{"note": "def secret(): pass"}',
+        '{"a/b": 1}',
+        "[",
+        '["' + "x" * 81 + '"]',
+        "[" + "1," * 200_000 + "1]",
+    ],
+)
+def test_a_gate_holds_numbers_and_short_words_only(store: Store, rows: Rows, parameters: str) -> None:
+    store.record(dataclasses.replace(GATE, json=parameters))
+    assert rows("gate") == []
+    assert store.dropped == 1
+
+
+def test_a_client_is_kept_by_name_only(store: Store, rows: Rows) -> None:
+    names = {"Neovim": "Neovim", "Visual Studio Code - Insiders": "Visual Studio Code - Insiders", "/home/me/vim": "other"}
+    for number, name in enumerate(names):
+        store.record(dataclasses.replace(SESSION, id=f"S{number}", client=name, client_version="v0.12.0-dev+g1"))
+    assert [(row["client"], row["client_version"]) for row in rows("session")] == [
+        (kept, "v0.12.0-dev+g1") for kept in names.values()
+    ]
+
+
+def test_retention_cannot_hold_more_than_was_accepted(store: Store, rows: Rows) -> None:
+    store.record(dataclasses.replace(KEPT, retained_chars=21))
+    store.record(dataclasses.replace(KEPT, horizon_s=120))
+    store.record(dataclasses.replace(KEPT, horizon_s=120, retained_chars=1))
+    assert [(row["horizon_s"], row["retained_chars"]) for row in rows("retention")] == [(120, 14)]
+    assert store.dropped == 1
+
+
+def test_a_running_store_counts_its_rows_by_itself(store: Store, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when nothing more is recorded; until then readers count what is stale."""
+    monkeypatch.setattr(store_module, "FOLD_S", 0.01)
+    monkeypatch.setattr(writer, "FOLD_S", 0.01)
+    for _ in range(3):
+        store.record(opportunity())
+        assert store.flush(10)
+    deadline = time.monotonic() + 30
+    while rows("stale") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert sum(row["n"] for row in rows("daily")) == 3
+    assert rows("stale") == []

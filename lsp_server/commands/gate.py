@@ -1,0 +1,179 @@
+"""`sotto gate status|train|replay|reset|explain`: what the gate learned from this user, and what it is worth.
+
+Reads rows from a file of JSON lines (`assistant.gate.rows`); the user's gate lies in the data folder as JSON. Knows no tables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from assistant.gate import policy
+from assistant.gate.model import PRIOR_PATH, ArtefactError, Gate, dumps, load
+from assistant.gate.rows import GateRow, RowError, read, target
+from assistant.gate.safety import SHOW_FIRST
+from lsp_server.commands.local import CommandError, fail
+
+FILE = "gate.json"
+
+
+def status(data_dir: Path, events: Path | None, as_json: bool) -> int:
+    try:
+        gate, own = current(data_dir)
+        answer: dict[str, Any] = {**_describe(gate), "own": own, "file": str(data_dir / FILE) if own else str(PRIOR_PATH)}
+        if events is not None:
+            answer["record"] = account(read_rows(events))
+    except (CommandError, ArtefactError) as error:
+        return fail(str(error))
+    return _tell("the gate in force", answer, as_json)
+
+
+def train(data_dir: Path, events: Path, as_json: bool) -> int:
+    """Learn from the file and put the result in force; the rows of the last quarter of an hour are left out."""
+    from assistant.gate.refit import refit
+
+    try:
+        gate = refit(load(PRIOR_PATH), read_rows(events), int(time.time() * 1000))
+        save(data_dir, dumps(gate))
+    except (CommandError, ArtefactError) as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"the gate could not be written ({error.strerror}): check that {data_dir} is writable")
+    return _tell("learned", {**_describe(gate), "file": str(data_dir / FILE)}, as_json)
+
+
+def replay(data_dir: Path, events: Path, setting: str, as_json: bool) -> int:
+    """The value of the gate in force against the one that wrote the record. Worth it once dr - 2 dr_error is above logged."""
+    from assistant.gate.evaluate import value
+
+    def shows(row: GateRow, p1: float, p2: float) -> float:
+        return policy.chance(gate, setting, p1, p2, row.features.get("chars", 25.0))
+
+    try:
+        gate, own = current(data_dir)
+        answer = value(read_rows(events), gate, shows).to_json()
+    except (CommandError, ArtefactError) as error:
+        return fail(str(error))
+    better = answer["dr"] - 2 * answer["dr_error"] > answer["logged"]
+    return _tell("replay", {"gate": gate.id, "own": own, "setting": setting, **answer, "better": better}, as_json)
+
+
+def reset(data_dir: Path, as_json: bool) -> int:
+    path = data_dir / FILE
+    had = path.exists()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return fail(f"{path} could not be removed ({error.strerror})")
+    return _tell("forgotten" if had else "nothing was learned yet", {"removed": had}, as_json)
+
+
+def explain(data_dir: Path, events: Path, id: str, as_json: bool) -> int:
+    """What moved the log-odds of one opportunity, as the gate in force sees it."""
+    from assistant.gate.evaluate import contributions
+
+    try:
+        gate, _ = current(data_dir)
+        row = next((row for row in read_rows(events) if row.id == id), None)
+    except (CommandError, ArtefactError) as error:
+        return fail(str(error))
+    if row is None:
+        return fail(f"{events} has no opportunity {id}; ids stand in the rows' `id`")
+    stage = gate.one if row.decision == "skip" else gate.two
+    answer = {
+        "id": row.id,
+        "decision": row.decision,
+        "reason": row.reason,
+        "threshold": row.threshold,
+        "recorded": row.p,
+        "now": stage.probability(row.features),
+        "log_odds": dict(contributions(stage, row)),
+        "outcome": row.outcome or "none",
+    }
+    return _tell(f"opportunity {id}", answer, as_json)
+
+
+def current(data_dir: Path) -> tuple[Gate, bool]:
+    """The gate in force, and whether it is this user's own. Raises `ArtefactError`."""
+    path = data_dir / FILE
+    return (load(path), True) if path.exists() else (load(PRIOR_PATH), False)
+
+
+def save(data_dir: Path, text: str) -> None:
+    """Replace the user's gate in one step; readable by this user alone. Raises `OSError`."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = data_dir / f"{FILE}.{os.getpid()}"
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(draft, data_dir / FILE)
+
+
+def read_rows(path: Path) -> list[GateRow]:
+    """All rows of a file. Raises `CommandError`."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return list(read(lines))
+    except (OSError, UnicodeDecodeError, RowError) as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
+def account(rows: Sequence[GateRow]) -> dict[str, Any]:
+    """What the gate did: decisions, silence, explored hides and what became of them, retained characters beside acceptance."""
+    labels = [label[0] for row in rows if row.decision == "show" and (label := target(row)) is not None]
+    explored = [row for row in rows if row.explored]
+    judged = [label[0] for row in explored if (label := target(row)) is not None]
+    streak = longest = 0
+    for row in sorted(rows, key=lambda row: (row.ts_ms, row.id)):
+        streak = 0 if row.decision == "show" else streak + 1
+        longest = max(longest, streak)
+    return {
+        "rows": len(rows),
+        "decisions": dict(Counter(row.decision for row in rows)),
+        "acceptance": sum(labels) / len(labels) if labels else None,
+        "judged": len(labels),
+        "retained_chars": sum(row.accepted_chars * row.retained for row in rows if row.retained is not None),
+        "accepted_chars": sum(row.accepted_chars for row in rows),
+        "explored": len(explored),
+        "explored_judged": len(judged),
+        "explored_taken": int(sum(judged)),
+        "silence": streak,
+        "longest_silence": longest,
+    }
+
+
+def _describe(gate: Gate) -> dict[str, Any]:
+    return {
+        "id": gate.id,
+        "decided": gate.decided,
+        "shows_all_until": SHOW_FIRST,
+        "bounds": {name: dict(shares) for name, shares in gate.bounds.items()},
+        "bias": {"one": gate.one.bias, "two": gate.two.bias},
+        "weights": {name: {t.name: t.weight for t in stage.terms} for name, stage in (("one", gate.one), ("two", gate.two))},
+        "record_of_fit": dict(gate.record),
+    }
+
+
+def _tell(title: str, answer: dict[str, Any], as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        return 0
+    table = Table(title=title, show_header=False)
+    for name, value in answer.items():
+        table.add_row(name.replace("_", " "), _shown(value))
+    Console().print(table)
+    return 0
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_shown(part)}" for name, part in value.items()) or "none"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
