@@ -24,7 +24,6 @@ from assistant.completion.postprocess import Placed, suggest
 from assistant.completion.prompt import fim
 from assistant.completion.schedule import Ended, Schedule
 from assistant.completion.stop import Stopper
-from assistant.completion.uses import Uses, with_uses
 from assistant.config import Config
 from assistant.gate import policy
 from assistant.types import (
@@ -40,7 +39,6 @@ from assistant.types import (
     Timings,
     Trigger,
 )
-from assistant.workspace.aim import Retriever
 from assistant.workspace.existence.verdict import Checker
 from assistant.workspace.ignore import Excluder
 
@@ -94,14 +92,12 @@ class Completer:
         *,
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str],
-        retriever: Retriever | None = None,
         checker: Checker | None = None,
     ) -> None:
-        """``clock`` counts seconds from anywhere; ``new_id`` names suggestions. ``retriever`` is asked in a thread of ours,
-        ``checker`` in the loop's: it answers in a few milliseconds.
+        """``clock`` counts seconds from anywhere; ``new_id`` names suggestions. ``checker`` is asked in the
+        event loop: it answers in a few milliseconds.
         """
         self._model, self._clock, self._new_id = model, clock, new_id
-        self._uses = Uses(retriever) if retriever is not None else None
         self._checker = checker
         self._cache = CompletionCache()
         self._schedule: Schedule[_Drafted] = Schedule(clock)
@@ -111,8 +107,6 @@ class Completer:
         """The document was closed."""
         self._cache.forget(uri)
         self._schedule.forget(uri)
-        if self._uses is not None:
-            self._uses.forget(uri)
         if self._checker is not None:
             self._checker.forget(uri)
 
@@ -180,7 +174,6 @@ class Completer:
         """Run the model for this place and remember what it said."""
         started = self._clock()
         config, info = ask.config, self._model.info
-        uses = await self._uses.at(as_accepted(ask.snapshot), cancel) if self._uses is not None else ""
         parts = fim(info.family if info else _FAMILY, ask.site)
         request = GenerateRequest(
             parts=parts,
@@ -189,7 +182,7 @@ class Completer:
             budget_ms=config.budget_invoked_ms if ask.invoked else config.budget_ms,
             temperature=config.temperature,
             top_p=config.top_p,
-            file=with_uses(open_file(ask.site, ask.snapshot), uses),
+            file=open_file(ask.site, ask.snapshot),
         )
         context_ms = (self._clock() - started) * 1000
         said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock)
