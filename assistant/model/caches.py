@@ -100,6 +100,7 @@ class Caches:
         self._open = OpenFile("", "", "")  # the last request's document
         self._above, self._below = _Side(tokenizer), _Side(tokenizer)
         self._full = False
+        self._left: dict[int, str] = {}  # documents that nobody put in, by the hash of their text
 
     def put(self, key: str, text: str) -> None:
         """Take a document in, or its new text. It counts once it was worked on; the newest is done first."""
@@ -164,11 +165,15 @@ class Caches:
 
     def _leave(self) -> None:
         """A document that nobody puts in, as one outside of every workspace, counts as it was last seen, but for the cursor's
-        line: half a line says that a line ends there, and four of them silenced every completion of the fifth.
+        line: half a line says that a line ends there, and four of them silenced every completion of the fifth. The same text
+        in a second document counts once, or eight copies would outvote the model.
         """
         left, self._open = self._open, OpenFile("", "", "")
-        if left.key and left.key not in self._put:
-            self._wait(left.key, left.above[: left.above.rfind("\n") + 1] + left.below.partition("\n")[2])
+        if not left.key or left.key in self._put:
+            return
+        text = left.above[: left.above.rfind("\n") + 1] + left.below.partition("\n")[2]
+        if self._left.setdefault(hash(text), left.key) == left.key:
+            self._wait(left.key, text)
 
     def _wait(self, key: str, text: str) -> None:
         self._stop_waiting(key)

@@ -62,6 +62,9 @@ def test_extra_version_and_formatting_options(editor: Editor) -> None:
     assert item is not None
 
 
+EMOJI = 'first = second = 1\nnames = {"😀é": first, "b": second}; other = {"😀é": fir¦}\n'
+
+
 def test_position_encodings_with_an_emoji_before_the_cursor(editor: Editor, make_editor: MakeEditor) -> None:
     """The same keys give the same document, whatever positions are counted in."""
     editors = [editor]
@@ -71,7 +74,7 @@ def test_position_encodings_with_an_emoji_before_the_cursor(editor: Editor, make
         assert editors[-1].start(capabilities={**INLINE, **general})["positionEncoding"] == encoding
     texts = set()
     for each in editors:
-        document = each.open('names = {"😀é": first, "b": second}; other = {"😀é": fir¦}\n', "untitled:emoji.py")
+        document = each.open(EMOJI, "untitled:emoji.py")
         document.change(document.text.index("b"), document.text.index("b") + 1, "😀")
         document.offset = document.text.rindex("}")
         document.type("s")

@@ -24,8 +24,8 @@ def join(folder, name):
     return os.path.join(folder, name)
 
 
-def extension(path):
-    """The extension of a path."""
+def parent(folder, name):
+    """The folder above a file."""
     return os.pa
 '''
 LINE, CHARACTER = 10, 16

@@ -21,6 +21,25 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+_BINDERS = frozenset(
+    (
+        *("function_definition", "class_definition", "aliased_import", "dotted_name", "global_statement", "nonlocal_statement"),
+        *("parameters", "lambda_parameters", "typed_parameter", "list_splat_pattern", "dictionary_splat_pattern"),
+        *("pattern_list", "tuple_pattern", "list_pattern", "splat_pattern", "case_pattern", "as_pattern_target"),
+        "delete_statement",
+    )
+)
+_BINDING_FIELDS = {
+    "assignment": "left",
+    "augmented_assignment": "left",
+    "for_statement": "left",
+    "for_in_clause": "left",
+    "named_expression": "name",
+    "default_parameter": "name",
+    "typed_default_parameter": "name",
+}
+
+
 @dataclass(frozen=True)
 class Finding:
     """A name that cannot exist. ``kind``: ``name``, ``attribute``, ``self`` (an attribute of the class around), ``import``,
@@ -118,11 +137,25 @@ class Findings:
             return True
         if outline.dynamic or name in known.OLD_NAMES or name in known.IMPORTABLE:
             return True
+        if self._is_used_unbound(name):
+            return True
         if part.cls is not None and scope.parent is None and name in part.cls.members:
             return True
         if self._broken and name.encode() in self._other_words():
             return True
         return self._is_starred(name)
+
+    def _is_used_unbound(self, name: str) -> bool:
+        """Whether the user reads the name elsewhere in the file and nothing there binds it: who does that knows where it comes
+        from (a template, a notebook's kernel, a sketch of a few lines).
+        """
+        if name.encode() not in self._other_words():
+            return False
+        low, high = self._page.hole
+        places = re.finditer(rb"\b" + re.escape(name.encode()) + rb"\b", self._source.data)
+        found = (self._page.root.descendant_for_byte_range(*m.span()) for m in places if m.end() <= low or m.start() >= high)
+        nodes = [node for node in found if node is not None and node.type == "identifier"]
+        return not any(map(_is_bound, nodes)) and any(map(_is_read, nodes))
 
     def _is_starred(self, name: str) -> bool:
         """Whether a star import brings the name, or may."""
@@ -226,6 +259,22 @@ class Findings:
         answer = self._resolver.in_module(origin.space, text)
         if isinstance(answer, Missing):
             yield Finding("import", text, name.start_byte, name.end_byte, origin.space.name, answer.names)
+
+
+def _is_bound(node: Node) -> bool:
+    """Whether an identifier is given a meaning where it stands."""
+    parent = node.parent
+    if parent is None or parent.type in _BINDERS:
+        return parent is not None
+    return parent.type in _BINDING_FIELDS and parent.child_by_field_name(_BINDING_FIELDS[parent.type]) == node
+
+
+def _is_read(node: Node) -> bool:
+    """Whether an identifier is a name by itself: no attribute, no keyword."""
+    parent = node.parent
+    if parent is None or parent.type in ("attribute", "keyword_argument"):
+        return parent is not None and parent.named_children[0 if parent.type == "attribute" else -1] == node
+    return parent.type != "ERROR"
 
 
 def _is_target(node: Node) -> bool:

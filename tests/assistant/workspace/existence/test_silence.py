@@ -49,6 +49,8 @@ SILENT = {
     "mixin": "class SaveMixin:\n    def f(self):\n        return ⟦self.elsewhere⟧\n    def g(self): ...\n",
     "mixin_bases": "class A:\n    x = 1\nclass B:\n    z = 2\nclass C(A, B):\n    def f(self):\n        return ⟦self.z⟧\n",
     "star_import": "from nowhere_installed import *\n⟦made_up⟧ + 1\n",
+    "used_unbound_elsewhere": "print(folder, limit)\n\ndef f(a):\n    return g(a, ⟦limit)⟧\n",
+    "used_unbound_in_the_statement": "names = {'a': first, 'b': ⟦first}⟧\n",
     "globals_update": "globals().update({})\nprint(⟦made_up⟧)\n",
     "globals_item": "globals()['x'] = 1\nprint(⟦made_up⟧)\n",
     "exec_at_top": "exec('x = 1')\nprint(⟦made_up⟧)\n",
