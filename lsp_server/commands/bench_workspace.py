@@ -93,8 +93,6 @@ async def _infill(root: Path, texts: dict[str, str], count: int, model: str, thr
                     await bench_infill.teach(engine, texts)
                 for place in places:
                     tallies[way] += await bench_infill.ask(engine, info, place, way)
-                    if way == "file_ngrams":
-                        await bench_infill.forget(engine, [place.key])
                     progress.advance(bar)
     return {**bench_infill.figures(tallies), "n": len(places), "files": len(texts)}
 
