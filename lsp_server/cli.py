@@ -128,7 +128,8 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    train = commands.add_parser("train", help="train the default model (see: sotto train -- --help)")
+    # No prefix and no help of its own: whatever follows, --help too, is the trainer's.
+    train = commands.add_parser("train", help="train the default model (see: sotto train --help)", prefix_chars="\0", add_help=False)
     train.add_argument("arguments", nargs=argparse.REMAINDER, help="passed to python -m assistant.training")
 
 

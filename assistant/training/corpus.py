@@ -58,11 +58,15 @@ class Deduplicator:
         for text in held_out:
             self.held_out |= shingles(text)
 
+    def like_held_out(self, text: str) -> bool:
+        mine = shingles(text)
+        return len(mine & self.held_out) > HELD_OUT_OVERLAP * len(mine)
+
     def reject(self, text: str) -> str | None:
         """Why ``text`` repeats something, or None, and then it is remembered."""
-        mine = shingles(text)
-        if mine and len(mine & self.held_out) > HELD_OUT_OVERLAP * len(mine):
+        if self.like_held_out(text):
             return "held-out"
+        mine = shingles(text)
         if mine and len(mine & self.seen) > SEEN_BEFORE * len(mine):
             return "duplicate"
         self.seen |= mine
@@ -136,27 +140,28 @@ def read(path: Path) -> Iterator[Document]:
         raise CorpusError(f"cannot read the corpus {path}: {error}; delete it and run the corpus stage again") from error
 
 
-def build(cache: Path, out: Path, package_characters: int | None = None, *, fetch: bool = True) -> tuple[Report, Report]:
-    """Fetch, filter and write ``out``/held_out.jsonl and ``out``/train.jsonl; returns both reports (held out, train)."""
+def build(
+    cache: Path, out: Path, package_characters: int | None = None, *, fetch: bool = True, more: bool = False
+) -> tuple[Report, Report]:
+    """Fetch, filter and write ``out``/held_out.jsonl and ``out``/train.jsonl; returns both reports (held out, train).
+
+    ``more``: with the packages that only the larger presets take.
+    """
     manifest = sources.load_manifest()
+    wheels = (*manifest.train, *(manifest.more if more else ()))
     out.mkdir(parents=True, exist_ok=True)
     if fetch:
         sources.fetch(manifest.held_out, cache / "heldout")
-        sources.fetch(manifest.train, cache / "wheels")
+        sources.fetch(wheels, cache / "wheels")
     held, train = Report(), Report()
     held_docs = documents(sources.wheels(manifest.held_out, cache / "heldout"), Deduplicator(), held)
     write(held_docs, out / "held_out.jsonl", held)
     duplicates = Deduplicator(doc.text for doc in read(out / "held_out.jsonl"))
-    files = (f for part in (_all_train(manifest, cache)) for f in part)
+    parts = sources.standard_library(), sources.wheels(wheels, cache / "wheels"), sources.installed(manifest.installed)
+    files = (f for part in parts for f in part)
     write(documents(files, duplicates, train, manifest.reserved_modules, package_characters), out / "train.jsonl", train)
     write_summary(out, held, train)
     return held, train
-
-
-def _all_train(manifest: sources.Manifest, cache: Path) -> Iterator[Iterator[SourceFile]]:
-    yield sources.standard_library()
-    yield sources.wheels(manifest.train, cache / "wheels")
-    yield sources.installed(manifest.installed)
 
 
 def write_summary(out: Path, held: Report, train: Report) -> None:

@@ -73,10 +73,19 @@ def clean(data: bytes) -> str | Rejected:
         return Rejected("generated")
     if _COPYLEFT.search(head):
         return Rejected("licence")
-    if _SECRET.search(text):
+    if has_secret(text):
         return Rejected("secret")
     if reason := _shape_problem(text):
         return Rejected(reason)
+    return anonymous(text)
+
+
+def has_secret(text: str) -> bool:
+    return _SECRET.search(text) is not None
+
+
+def anonymous(text: str) -> str:
+    """``text`` without mail addresses."""
     return _EMAIL.sub("name@example.com", text)
 
 

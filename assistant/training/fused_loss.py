@@ -21,7 +21,15 @@ class _FusedHead(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, exit_hidden: Tensor | None, head: Tensor, targets: Tensor, start: int, weight: float
+        ctx: Any,
+        hidden: Tensor,
+        exit_hidden: Tensor | None,
+        head: Tensor,
+        targets: Tensor,
+        start: int,
+        weight: float,
+        row_weights: Tensor | None,
+        truth: float,
     ) -> tuple[Tensor, Tensor]:
         rows = hidden.shape[0]
         matrix = head.detach().to(hidden.dtype)
@@ -41,14 +49,18 @@ class _FusedHead(Function):
                 mine = exit_hidden[first - start : last - start].detach()
                 guess = torch.softmax(mine @ matrix.t(), dim=-1)
                 exit_total += _nll(guess, targets[first:last].unsqueeze(-1))
-                # Half cross-entropy, half KL to the detached last layer: both gradients are a difference of probabilities.
-                guess.sub_(probs[first - low : last - low], alpha=0.5)
-                _subtract_targets(guess, targets[first:last].unsqueeze(-1), 0.5)
+                # Cross-entropy and KL to the detached last layer: both gradients are a difference of probabilities.
+                guess.sub_(probs[first - low : last - low], alpha=1.0 - truth)
+                _subtract_targets(guess, targets[first:last].unsqueeze(-1), truth)
                 scale = weight / (stop - start)
                 grad_exit[first - start : last - start] = (guess @ matrix) * scale
                 grad_head.add_(guess.t() @ mine, alpha=scale)
             _subtract_targets(probs, wanted, 1.0)
             grad_hidden[low:high] = (probs @ matrix) / rows
+            if row_weights is not None:
+                scales = row_weights[low:high].unsqueeze(-1).to(part.dtype)
+                grad_hidden[low:high] *= scales
+                part = part * scales
             grad_head.add_(probs.t() @ part, alpha=1.0 / rows)
         ctx.save_for_backward(grad_hidden, grad_head, *(() if grad_exit is None else (grad_exit,)))
         exit_mean = exit_total / max(1, stop - start)
@@ -59,7 +71,7 @@ class _FusedHead(Function):
     def backward(ctx: Any, grad: Tensor, _grad_exit: Tensor) -> tuple[Tensor | None, ...]:
         grad_hidden, grad_head, *rest = ctx.saved_tensors
         grad_exit = rest[0] * grad if rest else None
-        return grad_hidden * grad, grad_exit, grad_head * grad, None, None, None
+        return grad_hidden * grad, grad_exit, grad_head * grad, *(None,) * 5
 
 
 def _nll(probs: Tensor, targets: Tensor) -> Tensor:
@@ -79,13 +91,16 @@ def head_loss(
     exit_hidden: Tensor | None = None,
     exit_start: int = 0,
     exit_weight: float = 0.0,
+    row_weights: Tensor | None = None,
+    exit_truth: float = 0.5,
 ) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy of normed ``hidden`` [N, D] under ``head`` [V, D], and the exit's own for the report.
 
-    ``exit_hidden`` [M, D] belongs to rows ``exit_start`` .. ``exit_start + M``; its loss (half cross-entropy, half KL to the
-    detached last layer, times ``exit_weight``) reaches the gradients of the first value without changing that value.
+    ``exit_hidden`` [M, D] belongs to rows ``exit_start`` .. ``exit_start + M``; its loss (``exit_truth`` of it
+    cross-entropy, the rest KL to the detached last layer, times ``exit_weight``) reaches the gradients of the first value
+    without changing that value. So does ``row_weights`` [N]: how many times a row's gradient counts.
     """
     losses: tuple[Tensor, Tensor] = _FusedHead.apply(  # type: ignore[no-untyped-call]
-        hidden, exit_hidden, head, targets, exit_start, exit_weight
+        hidden, exit_hidden, head, targets, exit_start, exit_weight, row_weights, exit_truth
     )
     return losses

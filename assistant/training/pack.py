@@ -14,12 +14,15 @@ from assistant.training.sources import CorpusError
 
 PIECE_BYTES = 150_000_000  # of text; xz makes source code about five times smaller, which keeps a piece under 50 MB
 
+NEEDED = ("held_out.jsonl", "corpus.json", "train.jsonl")
+OPTIONAL = ("edits.jsonl",)
+
 
 def pack(corpus: Path, out: Path, piece_bytes: int = PIECE_BYTES) -> list[Path]:
-    """Write ``corpus``'s held_out.jsonl, train.jsonl and corpus.json to ``out`` as NAME.NNN.xz; returns the pieces."""
+    """Write ``corpus``'s files to ``out`` as NAME.NNN.xz; returns the pieces."""
     out.mkdir(parents=True, exist_ok=True)
     pieces = []
-    for name in ("held_out.jsonl", "train.jsonl", "corpus.json"):
+    for name in (*NEEDED, *(name for name in OPTIONAL if (corpus / name).exists())):
         for number, piece in enumerate(_pieces(corpus / name, piece_bytes)):
             path = out / f"{name}.{number:03d}.xz"
             partial = path.with_suffix(".partial")
@@ -32,8 +35,10 @@ def pack(corpus: Path, out: Path, piece_bytes: int = PIECE_BYTES) -> list[Path]:
 def unpack(folder: Path, corpus: Path) -> None:
     """Put the corpus that `pack` wrote to ``folder`` together in ``corpus``."""
     corpus.mkdir(parents=True, exist_ok=True)
-    for name in ("held_out.jsonl", "corpus.json", "train.jsonl"):
+    for name in (*OPTIONAL, *NEEDED):  # train.jsonl last: it says that the corpus is there
         pieces = sorted(folder.glob(f"{name}.*.xz"))
+        if not pieces and name in OPTIONAL:
+            continue
         if not pieces:
             raise CorpusError(f"{folder} lacks {name}.000.xz; copy every piece of the packed corpus there")
         partial = corpus / f"{name}.partial"

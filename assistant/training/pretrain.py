@@ -24,13 +24,17 @@ from torch import Tensor
 
 from assistant.model.config import ModelConfig
 from assistant.model.transformer import Block, Transformer
+from assistant.training import progress
+from assistant.training.edit_examples import wanted
 from assistant.training.fused_loss import head_loss
 from assistant.training.muon import Muon
+from assistant.training.progress import Progress, Report
 from assistant.training.rows import Rows
 from assistant.training.schedule import Schedule
 from kernels.attention.cpu import attention
 
 STATE, STABLE = "state.pt", "stable.pt"
+ANSWER_WEIGHT = 3.0  # an edit's place and text are a fifth of its example: they count more than the code around them
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +56,11 @@ class Recipe:
     norm_rate: float = 4e-3
     clip: float = 1.0
     exits: bool = True
+    first_exit_turns: int = 2  # of the rotation over the exits: the first one is furthest from the last layer
+    exit_truth: float = 0.5  # of the exits' loss; the rest is the last layer's distribution
     fim: float = 0.5
+    edits: float = 0.0  # share of the tokens in the edit format
+    edits_from: int = 0  # tokens at which they begin
     seed: int = 1
     device: str = "cpu"
     compile: bool = True
@@ -102,8 +110,10 @@ def optimizers(model: Transformer, recipe: Recipe) -> list[torch.optim.Optimizer
 class Trainer:
     """One run in ``folder``. `step` is one update; `train` loops until the schedule ends or `stop` is asked for."""
 
-    def __init__(self, config: ModelConfig, recipe: Recipe, rows: Rows, folder: Path) -> None:
-        self.config, self.recipe, self.rows, self.folder = config, recipe, rows, folder
+    def __init__(
+        self, config: ModelConfig, recipe: Recipe, rows: Rows, folder: Path, report: Report = progress.log_line
+    ) -> None:
+        self.config, self.recipe, self.rows, self.folder, self.report = config, recipe, rows, folder, report
         self.model = Transformer(config)
         initialise(self.model, recipe.seed)
         self.model.to(recipe.device)
@@ -133,16 +143,26 @@ class Trainer:
 
     def loss(self, batch: Tensor, exit_layer: int | None, quarter: int) -> tuple[Tensor, Tensor]:
         """Loss of rows [B, T + 1]; the exit learns on a quarter of the positions."""
+        inputs, targets, counts = wanted(batch, ANSWER_WEIGHT)
         with torch.autocast(self.recipe.device.split(":")[0], dtype=torch.bfloat16):
-            last, kept = self.hidden(batch[:, :-1], exit_layer)
+            last, kept = self.hidden(inputs, exit_layer)
             flat = self.model.norm(last).flatten(0, 1).to(torch.bfloat16)
             share = flat.shape[0] // 4
             early = None
             if kept is not None:
                 early = self.model.norm(kept.flatten(0, 1)[quarter * share : (quarter + 1) * share]).to(torch.bfloat16)
-        targets = batch[:, 1:].flatten()
         weight = self.schedule.exit_weight(self.tokens)
-        return head_loss(flat, self.model.embed.weight, targets, early, quarter * share, weight)
+        scales = counts.flatten() if self.rows.edit_share else None
+        return head_loss(
+            flat,
+            self.model.embed.weight,
+            targets.flatten(),
+            early,
+            quarter * share,
+            weight,
+            scales,
+            self.recipe.exit_truth,
+        )
 
     def step(self) -> tuple[float, float]:
         """One update over a batch; returns the mean losses (last layer, exit) in nats a token."""
@@ -150,7 +170,7 @@ class Trainer:
         self._apply_schedule()
         count = max(1, recipe.micro_tokens // self.rows.length)
         micros = max(1, recipe.batch_tokens // (count * self.rows.length))
-        exits = self.config.exits if recipe.exits else ()
+        exits = (*self.config.exits[:1] * (recipe.first_exit_turns - 1), *self.config.exits) if recipe.exits else ()
         exit_layer = exits[self.steps % len(exits)] if exits else None
         total = early = 0.0
         for micro in range(micros):
@@ -174,6 +194,7 @@ class Trainer:
             if self.rows.length != self.recipe.long_length:
                 save_atomically(self.state(), self.folder / STABLE)  # from here a longer run could go on
             self.rows.set_length(self.recipe.long_length)
+        self.rows.set_edits(self.recipe.edits if self.tokens >= self.recipe.edits_from else 0.0)
         rate = self.schedule.rate(self.tokens)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -201,20 +222,7 @@ class Trainer:
             now = time.monotonic()
             if self.steps % 20 == 0:
                 speed = (self.tokens - before) / (now - began)
-                left = (self.schedule.total - self.tokens) / speed
-                log.info(
-                    "step %d tokens %.2fM loss %.4f exit %.4f lr %.3f %.0f tok/s %.1fe13 FLOP %.0f min left",
-                    *(
-                        self.steps,
-                        self.tokens / 1e6,
-                        smooth,
-                        early,
-                        self.schedule.rate(self.tokens),
-                        speed,
-                        self.flops / 1e13,
-                        left / 60,
-                    ),
-                )
+                self.report(self._progress(smooth, early, speed))
                 began, before = now, self.tokens
             if now - saved > self.recipe.save_seconds:
                 self.save()
@@ -222,6 +230,12 @@ class Trainer:
                     log.info("dev loss %.4f at %.2fM tokens", self.evaluate(dev), self.tokens / 1e6)
                 saved = began = time.monotonic()
                 before = self.tokens
+
+    def _progress(self, loss: float, exit_loss: float, speed: float) -> Progress:
+        rate = self.schedule.rate(self.tokens)
+        return Progress(
+            "pretrain", self.tokens, self.schedule.total, self.steps, loss, exit_loss, rate, speed, flops=self.flops
+        )
 
     @torch.no_grad()
     def evaluate(self, dev: NDArray[np.uint16]) -> float:

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from assistant.training.corpus import Document
+from assistant.training.edit_examples import Mixer
 from assistant.training.sources import CorpusError
 from assistant.training.tokenizer import END, FILE, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
 Ids = NDArray[np.uint16]
+_Wanted = tuple[int, int, int, float]  # epoch, block, length of the rows, share of edit examples
 BLOCK_DOCUMENTS = 256
 FIM_SHARE, SUFFIX_FIRST_SHARE, PATH_SHARE = 0.5, 0.8, 0.8
 SUFFIX_SHARE = 0.25  # of the context, the most a suffix takes at inference too
@@ -82,15 +84,27 @@ class Position:
 
 
 class Rows:
-    """An endless stream of rows of ``length`` + 1 tokens, with an exact place in it."""
+    """An endless stream of rows of ``length`` + 1 tokens, with an exact place in it.
 
-    def __init__(self, store: TokenStore, tokenizer: Tokenizer, length: int, seed: int, fim: float = FIM_SHARE) -> None:
-        self.store, self.tokenizer, self.seed, self.fim = store, tokenizer, seed, fim
+    ``edits`` holds encoded examples of the edit format; they come in once `set_edits` gives them a share.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        tokenizer: Tokenizer,
+        length: int,
+        seed: int,
+        fim: float = FIM_SHARE,
+        edits: TokenStore | None = None,
+    ) -> None:
+        self.store, self.tokenizer, self.seed, self.fim, self.edits = store, tokenizer, seed, fim, edits
         self.length = length
+        self.edit_share = 0.0
         self.position = Position()
         self._block: Ids | None = None
         self._maker = ThreadPoolExecutor(1, "rows")
-        self._ahead: tuple[tuple[tuple[int, int], int], Future[Ids]] | None = None
+        self._ahead: tuple[_Wanted, Future[Ids]] | None = None
 
     def next(self, count: int) -> Ids:
         """The next ``count`` rows [count, length + 1]. Raises `CorpusError` where all documents together fill none."""
@@ -114,11 +128,18 @@ class Rows:
             self.length = length
             self._advance()
 
+    def set_edits(self, share: float) -> None:
+        """Go on with ``share`` of the tokens in edit examples, from the next block of documents."""
+        if share != self.edit_share:
+            self.edit_share = share
+            self._advance()
+
     def state(self) -> dict[str, Any]:
-        return {**vars(self.position), "length": self.length}
+        return {**vars(self.position), "length": self.length, "edits": self.edit_share}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.length = int(state["length"])
+        self.edit_share = float(state.get("edits", 0.0))
         self.position = Position(int(state["epoch"]), int(state["block"]), int(state["row"]))
         self._block = None
 
@@ -131,26 +152,27 @@ class Rows:
         """The rows of this position's block; the next block is made meanwhile, so that a GPU does not wait for it."""
         if self._block is None:
             epoch, block = self.position.epoch, self.position.block
-            self._block = self._taken(epoch, block, self.length)
-            ahead = self._after(epoch, block)
-            self._ahead = (ahead, self.length), self._maker.submit(self._build, *ahead, self.length)
+            self._block = self._taken((epoch, block, self.length, self.edit_share))
+            ahead = (*self._after(epoch, block), self.length, self.edit_share)
+            self._ahead = ahead, self._maker.submit(self._build, *ahead)
         return self._block
 
-    def _taken(self, epoch: int, block: int, length: int) -> Ids:
-        if self._ahead is not None and self._ahead[0] == ((epoch, block), length):
+    def _taken(self, wanted: _Wanted) -> Ids:
+        if self._ahead is not None and self._ahead[0] == wanted:
             return self._ahead[1].result()
-        return self._build(epoch, block, length)
+        return self._build(*wanted)
 
     def _after(self, epoch: int, block: int) -> tuple[int, int]:
         last = block + 1 >= -(-len(self.store) // BLOCK_DOCUMENTS)
         return (epoch + 1, 0) if last else (epoch, block + 1)
 
-    def _build(self, epoch: int, block: int, length: int) -> Ids:
+    def _build(self, epoch: int, block: int, length: int, edit_share: float) -> Ids:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.store))
         rng = np.random.default_rng([self.seed, epoch, block])
         chosen = order[block * BLOCK_DOCUMENTS : (block + 1) * BLOCK_DOCUMENTS]
         documents = ((self.store.paths[i], self.store.document(i)) for i in chosen)
-        made = list(Cutter(self.tokenizer, length, self.fim).rows(documents, rng))
+        mixer = Mixer(self.edits, edit_share)
+        made = list(Cutter(self.tokenizer, length, self.fim).rows(documents, rng, mixer))
         return rng.permutation(np.stack(made)) if made else np.zeros((0, length + 1), np.uint16)
 
 
@@ -164,15 +186,19 @@ class Cutter:
     def ids(self, text: str) -> Ids:
         return np.asarray(self.tokenizer.encode(text).ids, dtype=np.uint16)
 
-    def rows(self, documents: Iterable[tuple[str, Ids]], rng: np.random.Generator) -> Iterator[Ids]:
-        """Rows [length + 1]; what does not fill the last one is dropped."""
+    def rows(self, documents: Iterable[tuple[str, Ids]], rng: np.random.Generator, mixer: Mixer | None = None) -> Iterator[Ids]:
+        """Rows [length + 1] of documents and ``mixer``'s examples; what does not fill the last one is dropped."""
+        mixer = mixer or Mixer(None, 0.0)
         row: list[Ids] = []
         room = self.length + 1
         for path, tokens in documents:
             header = np.concatenate((_ids(FILE), self.ids(path + "\n")))
             at = 0
             while at < len(tokens):
-                piece, at = self.piece(tokens, at, header, room, rng)
+                piece = mixer.take(room, rng)
+                if piece is None:
+                    piece, at = self.piece(tokens, at, header, room, rng)
+                    mixer.count(len(piece))
                 row.append(piece)
                 room -= len(piece)
                 if room == 0:

@@ -25,15 +25,30 @@ from assistant.model import checkpoint
 from assistant.model.config import PRESETS, ModelConfig
 from assistant.model.engine import Engine
 from assistant.model.tokenizer import CodeTokenizer
-from assistant.training import card, controller, corpus, evaluate, export, ngram_baseline, pack, rows, sources, tokenizer
+from assistant.training import (
+    card,
+    controller,
+    corpus,
+    edit_evaluate,
+    edit_examples,
+    evaluate,
+    export,
+    ngram_baseline,
+    pack,
+    progress,
+    rows,
+    sources,
+    tokenizer,
+)
 from assistant.training.pretrain import Recipe, Trainer
+from assistant.training.progress import Progress, Report
 
 log = logging.getLogger(__name__)
 
-STAGES = ("corpus", "tokenizer", "pretrain", "controller", "export", "evaluate")
+STAGES = ("corpus", "tokenizer", "edits", "pretrain", "controller", "export", "evaluate")
 ASKED_FOR = ("pack",)  # only when named
 RECIPES: dict[str, Recipe] = {
-    "tiny": Recipe(tokens=37_000_000),
+    "tiny": Recipe(tokens=50_000_000, edits=0.25, edits_from=36_503_552),
     "small": Recipe(
         tokens=1_000_000_000,
         batch_tokens=131_072,
@@ -41,10 +56,13 @@ RECIPES: dict[str, Recipe] = {
         length=1024,
         long_length=2048,
         embed_rate=2e-3,
+        edits=0.08,
         device="cuda",
     ),
 }
+EDIT_EXAMPLES = {"tiny": 40_000, "small": 120_000}
 PACKAGE_CHARACTERS = {"tiny": 6_000_000, "small": None}
+MORE_PACKAGES = ("small",)
 DEV_ONE_IN = 250  # of the training packages' files: watched during training, and what the controller learns from
 TOKENIZER_ONE_IN = 4
 
@@ -70,8 +88,8 @@ class Options:
 class Run:
     """One preset's run: paths, shape and recipe."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, report: Report = progress.log_line) -> None:
+        self.options, self.report = options, report
         self.config, self.recipe = _plan(options)
         rehearsal = options.dry_run is not None
         self.folder = options.out or options.cache / (options.preset + ("-rehearsal" if rehearsal else ""))
@@ -90,7 +108,12 @@ class Run:
         if packed.is_dir():
             pack.unpack(packed, self.corpus)
             return
-        held, train = corpus.build(self.options.cache, self.corpus, PACKAGE_CHARACTERS[self.options.preset])
+        held, train = corpus.build(
+            self.options.cache,
+            self.corpus,
+            PACKAGE_CHARACTERS[self.options.preset],
+            more=self.options.preset in MORE_PACKAGES,
+        )
         log.info("corpus: %d files, %.1f M characters; held out %d files", train.files, train.characters / 1e6, held.files)
         log.info("left out: %s", dict(train.rejected.most_common()))
 
@@ -109,13 +132,26 @@ class Run:
         dev = rows.encode((d for d in docs if self.is_dev(d)), loaded, self.folder / "dev")
         log.info("tokens: %.1f M for training, %.2f M to watch", count / 1e6, dev / 1e6)
 
+    def make_edits(self) -> None:
+        """Examples of the edit format, in text beside the corpus and encoded in the run folder."""
+        path = self.corpus / edit_examples.FILE
+        if not path.exists():
+            docs = (doc for doc in corpus.read(self.corpus / "train.jsonl") if not self.is_dev(doc))
+            rehearsal = self.options.dry_run is not None
+            count = 200 if rehearsal else EDIT_EXAMPLES[self.options.preset]
+            made = edit_examples.build(None if rehearsal else self.options.cache / "histories", self.corpus, docs, count)
+            log.info("edits: %d examples", made)
+        loaded = tokenizer.load(self.folder / "tokenizer.json")
+        tokens = edit_examples.encode(edit_examples.load(path), loaded, self.folder / "edits")
+        log.info("edits: %.2f M tokens", tokens / 1e6)
+
     def pretrain(self) -> None:
         loaded = tokenizer.load(self.folder / "tokenizer.json")
-        stream = rows.Rows(
-            rows.TokenStore(self.folder / "tokens"), loaded, self.recipe.length, self.recipe.seed, self.recipe.fim
-        )
+        edits = rows.TokenStore(self.folder / "edits") if self.recipe.edits else None
+        store = rows.TokenStore(self.folder / "tokens")
+        stream = rows.Rows(store, loaded, self.recipe.length, self.recipe.seed, self.recipe.fim, edits)
         dev = rows.Rows(rows.TokenStore(self.folder / "dev"), loaded, self.recipe.length, 7, fim=0.0).next(96)
-        trainer = Trainer(self.config, self.recipe, stream, self.folder)
+        trainer = Trainer(self.config, self.recipe, stream, self.folder, self.report)
         if self.options.resume and trainer.resume():
             log.info("resumed at step %d, %.2f M tokens", trainer.steps, trainer.tokens / 1e6)
         trainer.train(dev if self.options.dry_run is None else dev[:4], until=self.deadline)
@@ -170,14 +206,26 @@ class Run:
             "infilling_without_suffix": asdict(evaluate.infill(engine, items, with_suffix=False)),
             "five_gram": self._baseline(shipped, docs, items, state["tokens"]),
             "controller": self._controller_report(shipped, docs),
+            "edits": self._edit_report(shipped, held) if self.recipe.edits else None,
         }
+
+    def _edit_report(self, shipped: checkpoint.Checkpoint, held: list[corpus.Document]) -> dict[str, dict[str, float]]:
+        """Next edits of made-up sessions on the held-out packages; the threshold is chosen on files of training packages."""
+        rehearsal = self.options.dry_run is not None
+        loaded, model = tokenizer.load(self.folder / "tokenizer.json"), shipped.transformer()
+        watched = [doc for doc in corpus.read(self.corpus / "train.jsonl") if self.is_dev(doc)]
+        level = edit_evaluate.threshold(
+            edit_evaluate.guesses(model, loaded, edit_evaluate.sample(watched, 10 if rehearsal else 200))
+        )
+        pairs = edit_evaluate.guesses(model, loaded, edit_evaluate.sample(held, 40 if rehearsal else 800))
+        return edit_evaluate.by_kind(pairs, level)
 
     def _baseline(
         self, shipped: checkpoint.Checkpoint, docs: list[corpus.Document], items: list[evaluate.Item], tokens: int
     ) -> dict[str, Any]:
-        """The 5-gram model of as many tokens as the network saw."""
+        """The 5-gram model of as many tokens as the network saw (after a rehearsal that had no time, of a few)."""
         store = rows.TokenStore(self.folder / "tokens")
-        model = ngram_baseline.NgramModel(np.asarray(store.tokens[:tokens]), self.config.vocab_size)
+        model = ngram_baseline.NgramModel(np.asarray(store.tokens[: max(tokens, 10_000)]), self.config.vocab_size)
         guesses = ngram_baseline.completions(model, shipped.tokenizer, items)
         bits = ngram_baseline.bits_per_byte(model, shipped.tokenizer, docs)
         return {"bits_per_byte": bits, **asdict(evaluate.compare(guesses, [item.target for item in items]))}
@@ -190,7 +238,7 @@ class Run:
 
     def is_dev(self, doc: corpus.Document) -> bool:
         """Whether a file of a training package is kept for watching the run instead of learning from."""
-        return zlib.crc32(doc.path.encode()) % (DEV_ONE_IN if self.options.dry_run is None else 8) == 0
+        return is_dev(doc.path, DEV_ONE_IN if self.options.dry_run is None else 8)
 
     def _rehearsal_corpus(self) -> None:
         """The standard library alone, a few files of it held out: no network, a few seconds."""
@@ -210,6 +258,11 @@ class Run:
         corpus.write_summary(self.corpus, held, train)
 
 
+def is_dev(path: str, one_in: int = DEV_ONE_IN) -> bool:
+    """Whether the training package's file ``path`` is watched, not learnt from."""
+    return zlib.crc32(path.encode()) % one_in == 0
+
+
 def _plan(options: Options) -> tuple[ModelConfig, Recipe]:
     if options.preset not in PRESETS or options.preset not in RECIPES:
         raise ValueError(f"there is no preset called {options.preset!r}; choose one of {', '.join(RECIPES)}")
@@ -224,23 +277,27 @@ def _plan(options: Options) -> tuple[ModelConfig, Recipe]:
         )
     if options.dry_run is not None:
         recipe = replace(recipe, tokens=10_000_000, batch_tokens=2048, micro_tokens=2048, compile=False)
-        recipe = replace(recipe, length=min(recipe.length, 512), long_length=min(recipe.long_length, 1024))
+        recipe = replace(recipe, length=min(recipe.length, 512), long_length=min(recipe.long_length, 1024), edits_from=0)
     return config, recipe
 
 
-def main_train(options: Options) -> Path:
-    """Run the stages that ``options`` asks for; returns the checkpoint folder. Raises ValueError with what to do."""
+def main_train(options: Options, report: Report = progress.log_line) -> Path:
+    """Run the stages that ``options`` asks for; returns the checkpoint folder. Raises ValueError with what to do.
+
+    ``report`` is told of every stage, and every 20 steps of pretraining.
+    """
     if options.stage not in (None, *STAGES, *ASKED_FOR):
         raise ValueError(f"there is no stage called {options.stage!r}; choose one of {', '.join(STAGES + ASKED_FOR)}")
     torch.set_num_threads(options.threads)
     keep_memory()
-    run = Run(options)
+    run = Run(options, report)
     if options.stage == "pack":
         run.pack_corpus()
         return run.weights
     work = {
         "corpus": (run.build_corpus, run.corpus / "train.jsonl"),
         "tokenizer": (run.train_tokenizer, run.folder / "dev" / "paths.json"),
+        "edits": (run.make_edits, run.folder / "edits" / "paths.json"),
         "pretrain": (run.pretrain, None),
         "controller": (run.train_controller, None),
         "export": (run.export, None),
@@ -249,7 +306,7 @@ def main_train(options: Options) -> Path:
     for stage, (function, result) in work.items():
         if options.stage not in (None, stage) or (options.stage is None and result is not None and result.exists()):
             continue
-        log.info("stage %s", stage)
+        report(Progress(stage))
         function()
         if stage == "pretrain" and options.stage is None and not _finished(run):
             log.info("stopped before the end; run again with --resume")

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,10 +37,23 @@ class Distribution:
 
 
 @dataclass(frozen=True)
+class History:
+    """A project whose commits teach edits: OWNER/NAME, and the revision that is read."""
+
+    name: str
+    revision: str
+    licence: str
+
+
+@dataclass(frozen=True)
 class Manifest:
+    """``more`` is for the larger presets alone."""
+
     train: tuple[Distribution, ...]
     installed: tuple[Distribution, ...]
     held_out: tuple[Distribution, ...]
+    more: tuple[Distribution, ...] = ()
+    histories: tuple[History, ...] = ()
 
     @property
     def reserved_modules(self) -> frozenset[str]:
@@ -66,10 +80,13 @@ def load_manifest(path: Path = MANIFEST) -> Manifest:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         sections = {key: tuple(_entry(e) for e in data[key]) for key in ("train", "installed", "held_out")}
+        more = tuple(_entry(e) for e in data.get("more", ()))
+        histories = tuple(History(**entry) for entry in data.get("histories", ()))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise CorpusError(f"cannot read the corpus manifest {path}: {error}") from error
-    manifest = Manifest(**sections)
-    for entry in (*manifest.train, *manifest.installed):
+    manifest = Manifest(**sections, more=more, histories=histories)
+    projects = (Distribution(h.name.rpartition("/")[2], h.revision, h.licence) for h in histories)
+    for entry in (*manifest.train, *manifest.installed, *manifest.more, *projects):
         if canonical(entry.name).startswith(RESERVED_INITIALS):
             raise CorpusError(f"{entry.name} is reserved for evaluation (names in h, w and z); take it out of {path}")
     return manifest
@@ -139,3 +156,16 @@ def installed(distributions: tuple[Distribution, ...]) -> Iterator[SourceFile]:
             located = Path(str(file.locate()))
             if file.suffix == ".py" and located.is_file():
                 yield SourceFile(entry.name, entry.licence, file.as_posix(), located.read_bytes())
+
+
+def scripts(folder: Path) -> Iterator[SourceFile]:
+    """JavaScript and TypeScript of the npm archives (``npm pack NAME``) in ``folder``; no minified and built files."""
+    for name in _names(folder):
+        if not name.endswith(".tgz") or name.startswith(RESERVED_INITIALS):
+            continue
+        with tarfile.open(folder / name) as archive:
+            for member in sorted(archive.getmembers(), key=lambda m: m.name):
+                path = member.name.partition("/")[2]
+                wanted = path.endswith((".js", ".ts", ".mjs", ".tsx")) and not re.search(r"\.min\.|(^|/)(dist|umd)/", path)
+                if wanted and member.isfile() and (file := archive.extractfile(member)) is not None:
+                    yield SourceFile(name.removesuffix(".tgz"), "MIT", path, file.read())
