@@ -15,7 +15,6 @@ from assistant.cancel import Cancel
 from assistant.completion.cache import Answer, CompletionCache, Entry, Hit
 from assistant.completion.context import Site, Windows, look
 from assistant.completion.existing import checked
-from assistant.completion.features import features
 from assistant.completion.generate import Answered, confidence, generate
 from assistant.completion.multiline import Mode, choose
 from assistant.completion.open_file import open_file
@@ -26,6 +25,7 @@ from assistant.completion.schedule import Ended, Schedule
 from assistant.completion.stop import Stopper
 from assistant.config import Config
 from assistant.gate import policy
+from assistant.gate.weigher import Case, Weigher
 from assistant.types import (
     Chunk,
     Completion,
@@ -56,6 +56,7 @@ class _Ask:
     site: Site
     mode: Mode
     asked: float
+    case: Case
 
     @property
     def invoked(self) -> bool:
@@ -93,12 +94,14 @@ class Completer:
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str],
         checker: Checker | None = None,
+        weigher: Weigher | None = None,
     ) -> None:
         """``clock`` counts seconds from anywhere; ``new_id`` names suggestions. ``checker`` is asked in the
-        event loop: it answers in a few milliseconds.
+        event loop: it answers in a few milliseconds. Without a ``weigher`` only the quality floor hides anything.
         """
         self._model, self._clock, self._new_id = model, clock, new_id
         self._checker = checker
+        self._weigher = weigher or Weigher(clock=clock)
         self._cache = CompletionCache()
         self._schedule: Schedule[_Drafted] = Schedule(clock)
         self._excluders: dict[str | None, Excluder] = {}
@@ -141,7 +144,8 @@ class Completer:
         windows = Windows.of(info.context if info else _CONTEXT, config.max_tokens_multi_line)
         site = look(as_accepted(snapshot), windows)
         mode = choose(site, snapshot.trigger, config.multi_line)
-        return _Ask(snapshot, config, site, mode, asked)
+        case = self._weigher.case(site, snapshot.trigger, mode.several, snapshot.selected is not None)
+        return _Ask(snapshot, config, site, mode, asked, case)
 
     async def _answer(self, ask: _Ask, cancel: Cancel) -> Completion:
         uri = ask.snapshot.uri
@@ -156,19 +160,22 @@ class Completer:
         if not ask.invoked and policy.skip(ask.site):
             self._schedule.supersede(uri)
             return self._finish(ask, Reason.SKIPPED)
+        if not ask.case.runs():
+            self._schedule.supersede(uri)
+            return self._finish(ask, Reason.GATED_SKIP)
         wait = 0.0 if ask.invoked else wait
         drafted = await self._schedule.run(uri, key, wait, lambda stop: self._draft(ask, stop), cancel)
         if isinstance(drafted, Ended):
             return self._finish(ask, _ENDED[drafted], costs=_Costs(wait=self._clock() - ask.asked))
         costs = _Costs(max(0.0, drafted.started - ask.asked), drafted.context_ms, drafted.said.new_tokens, drafted.said.costs)
-        return self._judge(ask, drafted.entry.placed, Hit(drafted.entry, 0), Source.MODEL, costs)
+        return self._judge(ask, drafted.entry.placed, Hit(drafted.entry, 0), costs, drafted.started)
 
     def _from_cache(self, ask: _Ask, hit: Hit) -> Completion | None:
         """The answer an earlier one still gives; ``None`` if nothing of it is left that fits the line as it is now."""
         placed = hit.placed(ask.site)
         if placed is None and hit.entry.placed is not None:
             return None
-        return self._judge(ask, placed, hit, Source.CACHE, _Costs())
+        return self._judge(ask, placed, hit, _Costs())
 
     async def _draft(self, ask: _Ask, cancel: Cancel) -> _Drafted:
         """Run the model for this place and remember what it said."""
@@ -193,8 +200,8 @@ class Completer:
             self._cache.put(ask.snapshot.uri, entry)
         return _Drafted(entry, said, started, context_ms)
 
-    def _judge(self, ask: _Ask, placed: Placed | None, hit: Hit, source: Source, costs: _Costs) -> Completion:
-        """Gate, stage two, and the suggestion itself."""
+    def _judge(self, ask: _Ask, placed: Placed | None, hit: Hit, costs: _Costs, started: float | None = None) -> Completion:
+        """The quality floor, the gate's stage two, and the suggestion itself. ``started``: when the model was asked for it."""
         if self._checker is not None:
             costs.checks["existence"] = float(hit.entry.answer.objected)
         if placed and is_usable(ask.snapshot):
@@ -203,18 +210,21 @@ class Completer:
             return self._finish(ask, Reason.EMPTY, costs=costs)
         answer = hit.entry.answer
         sure = confidence(answer.raw, answer.tokens, hit.entry.text[: hit.typed], placed.inserted)
+        source = Source.CACHE if started is None else Source.MODEL
         suggestion = Suggestion(self._new_id(), placed.text, placed.inserted, placed.start, placed.end, source, sure)
+        ask.case.tells(suggestion, None if started is None else (self._clock() - started) * 1000)
         if not (ask.invoked or hit.entry.shown or policy.is_sure(sure, ask.config.min_confidence)):
-            return self._finish(ask, Reason.UNSURE, costs=costs, weighed=suggestion)
+            return self._finish(ask, Reason.UNSURE, costs=costs)
+        if not ask.case.shows(hit.entry.shown):
+            return self._finish(ask, Reason.GATED_HIDE, costs=costs)
         hit.entry.shown = True
-        return replace(self._finish(ask, Reason.SHOWN, costs=costs, weighed=suggestion), suggestion=suggestion)
+        ask.case.offered(suggestion)
+        return replace(self._finish(ask, Reason.SHOWN, costs=costs), suggestion=suggestion)
 
     def _nothing(self, reason: Reason, asked: float) -> Completion:
         return Completion(reason, timings=Timings(total=(self._clock() - asked) * 1000))
 
-    def _finish(
-        self, ask: _Ask, reason: Reason, *, costs: _Costs | None = None, weighed: Suggestion | None = None
-    ) -> Completion:
+    def _finish(self, ask: _Ask, reason: Reason, *, costs: _Costs | None = None) -> Completion:
         costs = costs or _Costs()
         engine, total = costs.engine, (self._clock() - ask.asked) * 1000
         return Completion(
@@ -223,5 +233,6 @@ class Completer:
             prompt_tokens=engine.prompt_tokens,
             reused_tokens=engine.reused_tokens,
             new_tokens=costs.new_tokens,
-            features={**features(ask.snapshot, ask.site, ask.mode, weighed), **costs.checks},
+            features={**ask.case.features, **costs.checks},
+            ruling=ask.case.ruling(reason),
         )

@@ -122,7 +122,9 @@ class Reason(str, Enum):
     EXCLUDED = "excluded"
     LANGUAGE = "language"
     SKIPPED = "skipped"
+    GATED_SKIP = "gated_skip"
     UNSURE = "unsure"
+    GATED_HIDE = "gated_hide"
     SUPERSEDED = "superseded"
     CANCELLED = "cancelled"
     STALE = "stale"
@@ -130,8 +132,27 @@ class Reason(str, Enum):
 
 
 @dataclass(frozen=True)
+class Ruling:
+    """What the gate thought of one opportunity, in the words of `telemetry.events.Opportunity`.
+
+    ``why`` is its own word for it (`assistant.gate.policy.Decision`); what was done stands in the completion's reason.
+    """
+
+    gate: str = ""
+    feature_version: int = 0
+    p1: float | None = None
+    p2: float | None = None
+    threshold: float | None = None
+    stage: int = 0
+    propensity: float = 1.0
+    explored: bool = False
+    draw: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Completion:
-    """The outcome of one opportunity: a suggestion or none, the reason, and what it cost."""
+    """The outcome of one opportunity: a suggestion or none, the reason, what the gate thought, and what it cost."""
 
     reason: Reason
     suggestion: Suggestion | None = None
@@ -140,6 +161,7 @@ class Completion:
     reused_tokens: int = 0
     new_tokens: int = 0
     features: Mapping[str, float] = field(default_factory=dict)
+    ruling: Ruling | None = None
 
 
 @dataclass(frozen=True)

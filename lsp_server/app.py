@@ -22,6 +22,7 @@ from lsp_server.buffers import Buffer
 from lsp_server.engine import EngineClient
 from lsp_server.feeder import Feeder
 from lsp_server.from_lsp import path_of
+from lsp_server.gatekeeper import Gatekeeper
 from lsp_server.journal import Journal
 from lsp_server.name_filter import NameFilter
 from lsp_server.paths import cache_dir
@@ -84,8 +85,9 @@ class App:
         self._feeder = Feeder(self.workspace)
         self._names = NameFilter(self.workspace)
         self._roots: tuple[str, ...] = ()
-        self._new_engine()
         self._store = Store.open(data_dir, enabled=self._recording)
+        self._gate = Gatekeeper(data_dir, self._store.path, config.eagerness, host.warn)
+        self._new_engine()
         self.journal = self._begin_journal()
         self.set_roots(roots)
 
@@ -94,6 +96,8 @@ class App:
         if self._startup is None:
             self.workspace.fit(self.config, self._roots)
             self._keep(self._tick())
+            if self._recording:
+                self._keep(self._gate.recall())
             self._keep(self._feeder.run())
             self._startup = self._keep(self._fit_engine())
         await asyncio.shield(self._startup)  # a request that is cancelled meanwhile must not stop it
@@ -104,6 +108,7 @@ class App:
             task.cancel()
         self.journal.end(reason)
         self._store.close()
+        self._gate.close()
         self._names.close()
         await asyncio.gather(self.workspace.close(), self._close_engine())
 
@@ -128,11 +133,13 @@ class App:
             self.journal.end("telemetry switched")
             self._store.enabled = self._recording
             self.journal = self._begin_journal()
+        self._gate.configure(config.eagerness)
         self._fit_workspace()
         await self._fit_engine()
 
     async def complete(self, snapshot: Snapshot, cancel: Cancel) -> Completion:
         """Ask the assistant. Raises `asyncio.CancelledError` only."""
+        self._gate.asked()
         await self.start()  # for a client that never says `initialized`
         with self._feeder.completing():
             return await self._completer.complete(snapshot, self.config, cancel)
@@ -140,7 +147,7 @@ class App:
     @staticmethod
     def outdated(completion: Completion) -> Completion:
         """The same opportunity, its answer dropped because the document moved on meanwhile."""
-        return replace(completion, reason=Reason.STALE, suggestion=None)
+        return replace(completion, reason=Reason.STALE, suggestion=None, ruling=None)
 
     def answered(self, snapshot: Snapshot, completion: Completion) -> None:
         """An opportunity has ended, with or without an answer to the client."""
@@ -166,6 +173,7 @@ class App:
 
     def edited(self, buffer: Buffer) -> None:
         """A document was opened or changed."""
+        self._gate.edited(buffer.uri, len(buffer.text))
         self.workspace.open_buffer(buffer.uri, path_of(buffer.uri), buffer.text, buffer.language)
 
     def saved(self, uri: str) -> None:
@@ -178,6 +186,7 @@ class App:
         """A document was closed: forget what was cached of it."""
         self._completer.forget(uri)
         self.journal.closed(uri)
+        self._gate.closed(uri)
         self.workspace.close_buffer(uri, path_of(uri))
 
     async def status(self) -> JsonObject:
@@ -197,6 +206,7 @@ class App:
             "dropped": self._store.dropped,
             "lastReason": last.reason.value if last else None,
             "lastTimings": asdict(last.timings) if last else None,
+            "gate": self._gate.status(),
             "index": {**await self.workspace.status(), **self._feeder.status()},
         }
 
@@ -206,8 +216,9 @@ class App:
 
     def _begin_journal(self) -> Journal:
         """A new session of the record; one that was switched off in between knows nothing of what was shown before."""
-        journal = Journal(self._store, new_id)
+        journal = Journal(self._store, new_id, listen=self._gate.hear)
         journal.begin(*self._client, __version__)
+        self._gate.begin(journal)
         if self._recording and self._engine.info is not None:
             journal.model(self._engine.info)
         return journal
@@ -216,7 +227,7 @@ class App:
         """An engine for the settings in force, not started yet; requests wait for it."""
         self._engine_for = (self.config.model, self.config.threads)
         self._engine = EngineClient(*self._engine_for, self._on_engine)
-        self._completer = Completer(self._engine, new_id=new_id, checker=self._names)
+        self._completer = Completer(self._engine, new_id=new_id, checker=self._names, weigher=self._gate.weigher)
         self._engine_runs = False
 
     async def _fit_engine(self) -> None:
@@ -271,6 +282,8 @@ class App:
         while True:
             await asyncio.sleep(TICK_S)
             self.journal.tick()
+            if self._recording and self._gate.due():
+                self._keep(self._gate.learn())
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,43 +8,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from assistant.impression import Ended, Seen
 from assistant.outcomes import Fact, OutcomeTracker
 from assistant.retained import Retained
-from assistant.types import Completion, ModelInfo, Reason, Snapshot, Suggestion
+from assistant.types import Completion, ModelInfo, Reason, Ruling, Snapshot, Suggestion
 from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
 
 DECISION = {
     Reason.SHOWN: "show",
     Reason.UNSURE: "hide",
+    Reason.GATED_HIDE: "hide",
+    Reason.GATED_SKIP: "skip",
     Reason.DISABLED: "suppressed_rule",
     Reason.EXCLUDED: "suppressed_rule",
     Reason.LANGUAGE: "suppressed_rule",
     Reason.SKIPPED: "suppressed_rule",
 }
 """Every other reason is a ``skip``: nothing was decided about a suggestion."""
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """What the gate thought of one opportunity, in the words of `telemetry.events.Opportunity`.
-
-    ``decision`` is show, hide or skip; empty leaves it to the completion's reason.
-    """
-
-    gate: str = ""
-    feature_version: int = 0
-    p1: float | None = None
-    p2: float | None = None
-    threshold: float | None = None
-    stage: int = 0
-    decision: str = ""
-    propensity: float = 1.0
-    explored: bool = False
-    draw: float | None = None
 
 
 NO_GATE = Ruling()
@@ -93,9 +75,9 @@ class Journal:
         """This gate decides from now on: its parameters as JSON, how many rows it was fitted on, its figures."""
         self._store.record(Gate(id, kind, json, self._ts(), n, metrics or {}))
 
-    def answered(self, snapshot: Snapshot, completion: Completion, ruling: Ruling = NO_GATE) -> None:
+    def answered(self, snapshot: Snapshot, completion: Completion) -> None:
         """One opportunity, with or without a suggestion. An excluded file leaves no name, not even a keyed one."""
-        opportunity = self._opportunity(snapshot, completion, ruling)
+        opportunity = self._opportunity(snapshot, completion)
         self._store.record(opportunity)
         if completion.suggestion is not None:
             self._write(self._tracker.offered(snapshot, completion.suggestion, opportunity.id, self._mono()))
@@ -124,7 +106,8 @@ class Journal:
         self._write(self._tracker.finish(self._mono()))
         self._store.record(SessionEnd(self._session, self._ts(), reason))
 
-    def _opportunity(self, snapshot: Snapshot, completion: Completion, ruling: Ruling) -> Opportunity:
+    def _opportunity(self, snapshot: Snapshot, completion: Completion) -> Opportunity:
+        ruling = completion.ruling or NO_GATE
         times, excluded = completion.timings, completion.reason is Reason.EXCLUDED
         return Opportunity(
             id=self._new_id(),
@@ -142,7 +125,7 @@ class Journal:
             p2=ruling.p2,
             threshold=ruling.threshold,
             stage=ruling.stage,
-            decision=ruling.decision or DECISION.get(completion.reason, "skip"),
+            decision=DECISION.get(completion.reason, "skip"),
             reason=completion.reason.value,
             propensity=ruling.propensity,
             explored=ruling.explored,

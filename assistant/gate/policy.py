@@ -39,7 +39,8 @@ SETTINGS = {"eager": Eagerness("0.02", 0.5), "balanced": Eagerness("0.05", 1.0),
 class Decision:
     """``action``: show, hide or skip; after stage one, show means to run the model. ``propensity`` is its probability under
     the policy in force. ``reason``: invoked, new, sure, silence, budget,
-    explored, gate or error.
+    explored, gate, standing (not the gate's to decide: computed or shown before) or error. ``draw`` is the random number
+    that decided between explored and gate.
     """
 
     action: str
@@ -47,6 +48,7 @@ class Decision:
     p: float | None = None
     threshold: float | None = None
     propensity: float = 1.0
+    draw: float | None = None
 
     @property
     def explored(self) -> bool:
@@ -71,7 +73,18 @@ class Policy:
         """Stage two, for a suggestion that passed the quality floor. ``one`` is stage one's; an explored run is shown."""
         settled = one.reason in ("explored", "silence")
         decision = self._decide("hide", features, invoked, Cost(features.get("chars", _TYPICAL_CHARS), delay_s), settled)
-        return replace(decision, reason=one.reason, propensity=one.propensity) if settled else decision
+        if settled:
+            return replace(decision, reason=one.reason, propensity=one.propensity, draw=one.draw)
+        return decision
+
+    def standing(self, stage: str, features: Mapping[str, float]) -> Decision:
+        """What ``stage`` ("one" or "two") thinks of what is not its to decide any more; counts nothing, never raises."""
+        try:
+            cost = Cost(features.get("chars", _TYPICAL_CHARS))
+            return replace(self._weigh("skip" if stage == "one" else "hide", features, True, cost), reason="standing")
+        except Exception:
+            _log.exception("the gate failed; nothing depends on it here")
+            return Decision("show", "error")
 
     def ended(self, decision: Decision, taken: float, weight: float = 1.0) -> None:
         """What ``decision`` showed was judged, ``taken`` 1 or 0. A judgement of ``weight`` below 1 counts for nothing here."""
@@ -83,8 +96,14 @@ class Policy:
             if self._drift.update(decision.p, taken):
                 self.alarmed = ALARM_LASTS
 
+    @property
+    def decisions(self) -> int:
+        """How many judged displays of this user are known."""
+        return max(self._before + self.decided, self.gate.decided)
+
     def recall(self, rows: Iterable[GateRow]) -> None:
         """Take up where an earlier session ended: what the last rows, in order, hid and what came of the rest."""
+        known = 0
         for row in rows:
             if row.trigger == "invoked" or row.decision == "suppressed_rule":
                 continue
@@ -93,7 +112,9 @@ class Policy:
             if row.decision != "show":
                 self.budget.hide(row.p or 0.0)
             elif (label := target(row)) is not None and row.p is not None and label[1] >= 1:
+                known += 1
                 self.budget.ended(row.p, label[0], decision.explored)
+        self._before = max(self._before, known)
 
     def _decide(
         self, otherwise: str, features: Mapping[str, float], invoked: bool, cost: Cost, settled: bool = False
@@ -112,7 +133,7 @@ class Policy:
         limit = threshold(self.gate.bounds[name][SETTINGS[self.setting].alpha], cost, self.setting)
         if invoked:
             return Decision("show", "invoked", p, limit)
-        if max(self._before + self.decided, self.gate.decided) < SHOW_FIRST:
+        if self.decisions < SHOW_FIRST:
             return Decision("show", "new", p, limit)
         if p >= limit:
             return Decision("show", "sure", p, limit)
@@ -121,9 +142,10 @@ class Policy:
         if not self.budget.allows(p, float(SETTINGS[self.setting].alpha)):
             return Decision("show", "budget", p, limit)
         rate = explore_rate(self.alarmed > 0)
-        if self._draw() < rate:
-            return Decision("show", "explored", p, limit, rate)
-        return Decision(otherwise, "gate", p, limit, 1 - rate)
+        draw = self._draw()
+        if draw < rate:
+            return Decision("show", "explored", p, limit, rate, draw)
+        return Decision(otherwise, "gate", p, limit, 1 - rate, draw)
 
     def _count(self, otherwise: str, decision: Decision) -> None:
         """An opportunity ends with a skip in stage one or anything in stage two."""

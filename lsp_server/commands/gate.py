@@ -1,12 +1,11 @@
 """`sotto gate status|train|replay|reset|explain`: what the gate learned from this user, and what it is worth.
 
-Reads rows from a file of JSON lines (`assistant.gate.rows`); the user's gate lies in the data folder as JSON. Knows no tables.
+Rows come from the store, or from a file of JSON lines (`assistant.gate.rows`). Knows no tables.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -22,27 +21,28 @@ from assistant.gate.model import PRIOR_PATH, ArtefactError, Gate, dumps, load
 from assistant.gate.rows import GateRow, RowError, read, target
 from assistant.gate.safety import SHOW_FIRST
 from lsp_server.commands.local import CommandError, fail
-
-FILE = "gate.json"
+from lsp_server.gate_file import FILE, current, judged, save
+from telemetry.connection import UnreadableError
+from telemetry.store import FILE_NAME
 
 
 def status(data_dir: Path, events: Path | None, as_json: bool) -> int:
     try:
         gate, own = current(data_dir)
         answer: dict[str, Any] = {**_describe(gate), "own": own, "file": str(data_dir / FILE) if own else str(PRIOR_PATH)}
-        if events is not None:
-            answer["record"] = account(read_rows(events))
+        if events is not None or (data_dir / FILE_NAME).exists():
+            answer["record"] = account(_rows(data_dir, events))
     except (CommandError, ArtefactError) as error:
         return fail(str(error))
     return _tell("the gate in force", answer, as_json)
 
 
-def train(data_dir: Path, events: Path, as_json: bool) -> int:
-    """Learn from the file and put the result in force; the rows of the last quarter of an hour are left out."""
+def train(data_dir: Path, events: Path | None, as_json: bool) -> int:
+    """Learn from the rows and put the result in force; the rows of the last quarter of an hour are left out."""
     from assistant.gate.refit import refit
 
     try:
-        gate = refit(load(PRIOR_PATH), read_rows(events), int(time.time() * 1000))
+        gate = refit(load(PRIOR_PATH), _rows(data_dir, events), int(time.time() * 1000))
         save(data_dir, dumps(gate))
     except (CommandError, ArtefactError) as error:
         return fail(str(error))
@@ -51,7 +51,7 @@ def train(data_dir: Path, events: Path, as_json: bool) -> int:
     return _tell("learned", {**_describe(gate), "file": str(data_dir / FILE)}, as_json)
 
 
-def replay(data_dir: Path, events: Path, setting: str, as_json: bool) -> int:
+def replay(data_dir: Path, events: Path | None, setting: str, as_json: bool) -> int:
     """The value of the gate in force against the one that wrote the record. Worth it once dr - 2 dr_error is above logged."""
     from assistant.gate.evaluate import value
 
@@ -60,7 +60,7 @@ def replay(data_dir: Path, events: Path, setting: str, as_json: bool) -> int:
 
     try:
         gate, own = current(data_dir)
-        answer = value(read_rows(events), gate, shows).to_json()
+        answer = value(_rows(data_dir, events), gate, shows).to_json()
     except (CommandError, ArtefactError) as error:
         return fail(str(error))
     better = answer["dr"] - 2 * answer["dr_error"] > answer["logged"]
@@ -77,17 +77,17 @@ def reset(data_dir: Path, as_json: bool) -> int:
     return _tell("forgotten" if had else "nothing was learned yet", {"removed": had}, as_json)
 
 
-def explain(data_dir: Path, events: Path, id: str, as_json: bool) -> int:
+def explain(data_dir: Path, events: Path | None, id: str, as_json: bool) -> int:
     """What moved the log-odds of one opportunity, as the gate in force sees it."""
     from assistant.gate.evaluate import contributions
 
     try:
         gate, _ = current(data_dir)
-        row = next((row for row in read_rows(events) if row.id == id), None)
+        row = next((row for row in _rows(data_dir, events) if row.id == id), None)
     except (CommandError, ArtefactError) as error:
         return fail(str(error))
     if row is None:
-        return fail(f"{events} has no opportunity {id}; ids stand in the rows' `id`")
+        return fail(f"{events or 'the record'} has no opportunity {id} that came before the gate; ids stand in the rows' `id`")
     stage = gate.one if row.decision == "skip" else gate.two
     answer = {
         "id": row.id,
@@ -102,21 +102,6 @@ def explain(data_dir: Path, events: Path, id: str, as_json: bool) -> int:
     return _tell(f"opportunity {id}", answer, as_json)
 
 
-def current(data_dir: Path) -> tuple[Gate, bool]:
-    """The gate in force, and whether it is this user's own. Raises `ArtefactError`."""
-    path = data_dir / FILE
-    return (load(path), True) if path.exists() else (load(PRIOR_PATH), False)
-
-
-def save(data_dir: Path, text: str) -> None:
-    """Replace the user's gate in one step; readable by this user alone. Raises `OSError`."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = data_dir / f"{FILE}.{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(draft, data_dir / FILE)
-
-
 def read_rows(path: Path) -> list[GateRow]:
     """All rows of a file. Raises `CommandError`."""
     try:
@@ -124,6 +109,14 @@ def read_rows(path: Path) -> list[GateRow]:
             return list(read(lines))
     except (OSError, UnicodeDecodeError, RowError) as error:
         raise CommandError(f"{path}: {error}") from error
+
+
+def _rows(data_dir: Path, events: Path | None) -> list[GateRow]:
+    """The file's rows, or the record's. Raises `CommandError`."""
+    try:
+        return list(judged(data_dir / FILE_NAME)) if events is None else read_rows(events)
+    except UnreadableError as error:
+        raise CommandError(str(error)) from error
 
 
 def account(rows: Sequence[GateRow]) -> dict[str, Any]:

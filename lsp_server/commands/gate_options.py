@@ -7,13 +7,14 @@ from pathlib import Path
 
 SETTINGS = ("eager", "balanced", "quiet")
 _EVENTS = "rows as JSON lines, one opportunity each"
+_STORED = f"{_EVENTS} (default: your own record)"
 
 
 def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`sotto gate` below ``commands``."""
     gate = commands.add_parser("gate", help="what the gate has learned from you, why it hides, what another would be worth")
     kinds = gate.add_subparsers(dest="kind", required=True, metavar="WHAT")
-    status = kinds.add_parser("status", help="the gate in force and, with --events, what it did")
+    status = kinds.add_parser("status", help="the gate in force and what it did")
     train = kinds.add_parser("train", help="learn your gate now")
     replay = kinds.add_parser("replay", help="estimate what the gate would be worth on what was recorded")
     reset = kinds.add_parser("reset", help="forget what was learned from you; Sotto starts from its prior again")
@@ -23,7 +24,7 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--setting", choices=SETTINGS, default="balanced", help="how eager the candidate is (default: %(default)s)"
     )
     for parser in (status, train, replay, explain):
-        parser.add_argument("--events", type=Path, required=parser is not status, metavar="FILE", help=_EVENTS)
+        parser.add_argument("--events", type=Path, metavar="FILE", help=_STORED)
     for parser in (status, train, replay, reset, explain):
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 

@@ -98,7 +98,7 @@ def test_an_unsure_suggestion_stays_hidden_unless_asked_for() -> None:
         service = completer(model)
         answer = await ask(service, snapshot("x = |\n"))
         assert (answer.reason, answer.suggestion) == (Reason.UNSURE, None)
-        assert answer.features["probability"] == pytest.approx(0.3)
+        assert math.exp(answer.features["mean_logprob"]) == pytest.approx(0.3)
         answer = await ask(service, snapshot("x = |\n", trigger=Trigger.INVOKED))
         assert answer.suggestion is not None
         assert len(model.requests) == 1, "the answer was there already"

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.types import Completion, Confidence, ModelInfo, Reason, Snapshot, Source, Suggestion, Timings, Trigger
-from lsp_server.journal import Journal, Ruling
+from assistant.types import Completion, Confidence, ModelInfo, Reason, Ruling, Snapshot, Source, Suggestion, Timings, Trigger
+from lsp_server.journal import Journal
 from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
 
 
@@ -141,8 +141,8 @@ def test_the_end_of_a_session_leaves_nothing_open(journal: Journal, store: Recor
 
 def test_what_the_gate_thought_is_written_with_the_opportunity(journal: Journal, store: Recorder) -> None:
     journal.gate("g1", "logistic", "{}", 210, {"auc": 0.78})
-    ruling = Ruling("g1", 3, 0.2, 0.3, 0.4, 2, "hide", 0.95, True, 0.5)
-    journal.answered(SNAPSHOT, Completion(Reason.UNSURE), ruling)
+    ruling = Ruling("g1", 3, 0.2, 0.3, 0.4, 2, 0.95, True, 0.5, "gate")
+    journal.answered(SNAPSHOT, Completion(Reason.GATED_HIDE, ruling=ruling))
     journal.answered(SNAPSHOT, Completion(Reason.UNSURE))
     gate, told, plain = store.events
     assert gate == Gate("g1", "logistic", "{}", 1_000_100_000, 210, {"auc": 0.78})

@@ -8,13 +8,14 @@ import socket
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assistant.types import Completion, Confidence, ModelInfo, Reason, Snapshot, Source, Suggestion, Timings
-from lsp_server.journal import Journal, Ruling
+from assistant.types import Completion, Confidence, ModelInfo, Reason, Ruling, Snapshot, Source, Suggestion, Timings
+from lsp_server.journal import Journal
 from telemetry import connection, queries, retention, spool
 from telemetry.ids import new_id
 from telemetry.store import Store
@@ -53,7 +54,8 @@ def play(journal: Journal, clock: Clock, reasons: list[Reason]) -> None:
         suggestion = Suggestion(new_id(), ghost, ghost, len(text), len(text), Source.MODEL, Confidence(-0.5, -1.0, 3))
         shown = suggestion if reason is Reason.SHOWN else None
         completion = Completion(reason, shown, Timings(1, 2, 3, 4, 5), 6, 7, 8, {"chars": 3.0, TEXT: 1.0})
-        journal.answered(snapshot, completion, Ruling("G1", 1, 0.2, 0.9, 0.3, 2, propensity=0.05, explored=True, draw=0.01))
+        ruling = Ruling("G1", 1, 0.2, 0.9, 0.3, 2, propensity=0.05, explored=True, draw=0.01, why=TEXT)
+        journal.answered(snapshot, replace(completion, ruling=ruling))
         clock.now += 2
         if shown is not None:
             what = ("take", "refuse", "part", "type", "ignore")[number % 5]

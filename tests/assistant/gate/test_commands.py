@@ -17,6 +17,8 @@ from assistant.gate.model import PRIOR_PATH, load
 from assistant.gate.rows import GateRow, to_json
 from lsp_server.commands import bench_gate
 from lsp_server.commands.gate_options import add_bench_gate, add_gate, run_bench_gate, run_gate
+from telemetry.events import Impression, Opportunity, Outcome
+from telemetry.store import Store
 from tests.assistant.gate.made import prior, rows
 from tests.assistant.gate.study import needs_study
 
@@ -71,6 +73,30 @@ def test_train_status_explain_reset(capsys: pytest.CaptureFixture[str], tmp_path
     assert ask(capsys, home, "gate", "reset")[1] == {"removed": True}
     assert not file.exists()
     assert ask(capsys, home, "gate", "reset")[1] == {"removed": False}
+
+
+def test_without_a_file_the_record_itself_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, empty, _ = ask(capsys, tmp_path, "gate", "train")
+    assert (code, empty["decided"]) == (0, 0), "a new user has no record yet"
+    ago = int(time.time() * 1000) - 3_600_000
+    store = Store.open(tmp_path)
+    for index, row in enumerate(rows(60, -3.0)):
+        shown = Opportunity(
+            f"o{index}", "S", ago + index, float(index), decision="show", reason="shown", p1=0.4, p2=0.3, stage=2
+        )
+        store.record(replace(shown, features=row.features))
+        store.record(Impression(f"i{index}", f"o{index}", ago + index, float(index), 20, 1))
+        store.record(Outcome(f"i{index}", row.outcome, ago + index, float(index), 2000.0))
+    store.record(Opportunity("skipped", "S", ago + 99, 99.0, decision="skip", reason="gated_skip", p1=0.01, stage=1))
+    store.record(Opportunity("nothing", "S", ago + 100, 100.0, decision="skip", reason="empty"))
+    store.close()
+
+    code, learned, _ = ask(capsys, tmp_path, "gate", "train")
+    assert (code, learned["decided"]) == (0, 60)
+    assert ask(capsys, tmp_path, "gate", "status")[1]["record"]["decisions"] == {"show": 60, "skip": 1}
+    code, why, _ = ask(capsys, tmp_path, "gate", "explain", "skipped")
+    assert (code, why["decision"], why["recorded"]) == (0, "skip", 0.01)
+    assert ask(capsys, tmp_path, "gate", "replay")[1]["rows"] == 61
 
 
 def test_replay_estimates_a_candidate(capsys: pytest.CaptureFixture[str], tmp_path: Path, record: Path) -> None:
