@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsp_server import __version__
+from lsp_server.commands import dashboard as dashboard_command
 from lsp_server.commands import gate_options
 from lsp_server.commands import telemetry as telemetry_command
 from lsp_server.paths import cache_dir, default_data_dir
@@ -32,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     gate_options.add_gate(commands)
     telemetry_command.add(commands)
+    dashboard_command.add(commands)
     _add_doctor(commands)
     _add_train(commands)
     _add_model(commands)
@@ -129,7 +131,9 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     # No prefix and no help of its own: whatever follows, --help too, is the trainer's.
-    train = commands.add_parser("train", help="train the default model (see: sotto train --help)", prefix_chars="\0", add_help=False)
+    train = commands.add_parser(
+        "train", help="train the default model (see: sotto train --help)", prefix_chars="\0", add_help=False
+    )
     train.add_argument("arguments", nargs=argparse.REMAINDER, help="passed to python -m assistant.training")
 
 
@@ -217,6 +221,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from lsp_server.commands import bench_completion
 
         return bench_completion.run(arguments.data, arguments.limit, arguments.json, arguments.model, arguments.threads)
+    if arguments.command == "dashboard":
+        return dashboard_command.run(arguments, data_dir(arguments.data_dir))
     if arguments.command == "telemetry":
         return telemetry_command.run(arguments, data_dir(arguments.data_dir), telemetry_allowed())
     if arguments.command == "doctor":

@@ -29,7 +29,7 @@ MAY_IMPORT_OURS = {
 }
 MAY_IMPORT_OTHERS = {
     "kernels": {"torch", "numpy", "numba", "llvmlite"},
-    "telemetry": {"sqlite_utils"},
+    "telemetry": {"sqlite_utils", "starlette", "uvicorn"},
     "model": {"torch", "numpy", "tokenizers", "safetensors", "rich"},
     "assistant": {"tree_sitter", "tree_sitter_python", "pathspec", "numpy", "watchdog"},
     "lsp_server": {"pygls", "lsprotocol", "rich", "attrs"},
@@ -68,6 +68,11 @@ def test_each_floor_keeps_to_its_libraries(name: str) -> None:
 def test_compilers_stay_in_the_folders_of_their_kernels() -> None:
     compiled = [room(found.file) for found in _ours() if found.top in ("numba", "llvmlite", "triton")]
     assert [name for name in compiled if not name.startswith("kernels.decode.")] == []
+
+
+def test_the_web_stays_in_the_dashboard() -> None:
+    web = [room(found.file) for found in _ours() if found.top in ("starlette", "uvicorn")]
+    assert [name for name in web if not name.startswith("telemetry.dashboard.")] == []
 
 
 def test_rich_stays_in_the_commands_and_the_trainer() -> None:
