@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 
@@ -42,9 +43,7 @@ def test_options_need_no_separator_and_help_is_the_trainers(capfd: pytest.Captur
     from lsp_server.cli import main
 
     for arguments, wanted in ((["--preset", "enormous"], "invalid choice: 'enormous'"), (["--help"], "--dry-run")):
-        try:
+        with contextlib.suppress(SystemExit):
             main(["train", *arguments])
-        except SystemExit:
-            pass
         said = capfd.readouterr()
         assert wanted in said.out + said.err
