@@ -11,7 +11,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistant.workspace.find import Finder
@@ -24,7 +24,7 @@ LEAST_WORDS, LEAST_LINES = 3, 3
 
 @dataclass(frozen=True)
 class Question:
-    """``text`` was the docstring of the function ``name`` in ``path``, whose words without it are ``words``."""
+    """``text`` was the docstring of the function ``name`` in ``path``, "" where none is asked for; ``words`` are its others."""
 
     path: str
     name: str
@@ -42,8 +42,10 @@ class Ranks:
 
 
 def strip(source: Path, target: Path) -> list[Question]:
-    """Copy the Python files below ``source`` without docstrings; the questions that are asked once and name one function."""
-    questions = list[Question]()
+    """Copy the Python files below ``source`` without docstrings; all functions, with a ``text`` where they are to be asked for:
+    those whose question is asked once and names one function.
+    """
+    functions = list[Question]()
     for path in sorted(source.rglob("*.py")):
         relative = path.relative_to(source)
         try:
@@ -56,16 +58,17 @@ def strip(source: Path, target: Path) -> list[Question]:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(bare)
         if "test" not in str(relative).lower():
-            questions += _questions(relative.as_posix(), tree, text)
-    asked = Counter(question.text for question in questions)
-    named = Counter((question.path, question.name) for question in questions)
-    return [q for q in questions if asked[q.text] == 1 and named[q.path, q.name] == 1]
+            functions += _functions_of(relative.as_posix(), tree)
+    asked = Counter(function.text for function in functions)
+    named = Counter((function.path, function.name) for function in functions)
+    return [f if asked[f.text] == 1 == named[f.path, f.name] else replace(f, text="") for f in functions]
 
 
-def measure(index: WorkspaceIndex, root: Path, questions: list[Question], most: int = 400, seed: int = 0) -> Ranks:
-    """Ask up to ``most`` of the questions of both rankings; a function that is not found counts 0."""
+def measure(index: WorkspaceIndex, root: Path, functions: list[Question], most: int = 400, seed: int = 0) -> Ranks:
+    """Ask for up to ``most`` of the functions that have a text, in both rankings; one that is not found counts 0."""
+    questions = [function for function in functions if function.text]
     asked = random.Random(seed).sample(questions, min(most, len(questions)))
-    finder, plain = Finder(index), _Plain(questions)
+    finder, plain = Finder(index), _Plain(functions)
     ours = sum(_reciprocal([(f.path, f.name) for f in finder.find(q.text, 100)], root, q) for q in asked)
     bm25 = sum(plain.reciprocal(q) for q in asked)
     return Ranks(ours / max(1, len(asked)), bm25 / max(1, len(asked)), len(asked))
@@ -99,20 +102,22 @@ def _without(text: str, strings: list[ast.Expr]) -> bytes:
     return b"".join(lines)
 
 
-def _questions(path: str, tree: ast.Module, text: str) -> Iterator[Question]:
+def _functions_of(path: str, tree: ast.Module) -> Iterator[Question]:
     strings = dict(_docstrings(tree))
     for name, node in _functions(tree, ""):
-        if node not in strings:
-            continue
-        doc = strings[node]
-        asked = " ".join((ast.get_docstring(node) or "").strip().split("\n\n")[0].split())
-        left = (node.end_lineno or 0) - node.lineno + 1 - ((doc.end_lineno or 0) - doc.lineno + 1)
-        short = node.name.strip("_")
-        if len(asked.split()) < LEAST_WORDS or left < LEAST_LINES or node.name.startswith("__") or "test" in short.lower():
-            continue
-        code = "\n".join(ast.unparse(statement) for statement in node.body[1:])
+        body = node.body[1:] if node in strings else node.body
+        code = "\n".join(ast.unparse(statement) for statement in body)
         words = [part for word in identifiers(f"{name} {ast.unparse(node.args)} {code}") for part in subwords(word)]
-        yield Question(path, name, asked, " ".join(words))
+        yield Question(path, name, _asked(node, strings.get(node)), " ".join(words))
+
+
+def _asked(node: ast.FunctionDef | ast.AsyncFunctionDef, doc: ast.Expr | None) -> str:
+    """The first paragraph of the docstring, "" where it asks nothing or there is nothing to be found."""
+    if doc is None or node.name.startswith("__") or "test" in node.name.lower():
+        return ""
+    asked = " ".join((ast.get_docstring(node) or "").strip().split("\n\n")[0].split())
+    left = (node.end_lineno or 0) - node.lineno + 1 - ((doc.end_lineno or 0) - doc.lineno + 1)
+    return asked if len(asked.split()) >= LEAST_WORDS and left >= LEAST_LINES else ""
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -128,11 +133,11 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDe
 class _Plain:
     """BM25 over the functions' words, as SQLite computes it."""
 
-    def __init__(self, questions: list[Question]) -> None:
+    def __init__(self, functions: list[Question]) -> None:
         self._db = sqlite3.connect(":memory:")
         self._db.execute("CREATE VIRTUAL TABLE functions USING fts5(words, tokenize='porter ascii')")
-        self._db.executemany("INSERT INTO functions(rowid, words) VALUES (?, ?)", enumerate(q.words for q in questions))
-        self._rows = {(q.path, q.name): row for row, q in enumerate(questions)}
+        self._db.executemany("INSERT INTO functions(rowid, words) VALUES (?, ?)", enumerate(f.words for f in functions))
+        self._rows = {(q.path, q.name): row for row, q in enumerate(functions)}
 
     def reciprocal(self, question: Question) -> float:
         words = {part for word in identifiers(question.text) for part in subwords(word)} or set(prose(question.text))

@@ -64,13 +64,13 @@ def _search_mrr(root: Path, work: Path, console: Console) -> dict[str, Any]:
     console.print("search by documentation ...")
     bare, cache = work / "bare", work / "bare-cache"
     cache.mkdir()
-    questions = bench_search.strip(root, bare)
-    if not questions:
+    functions = bench_search.strip(root, bare)
+    if not any(function.text for function in functions):
         return {"ours": None, "bm25": None, "n": 0}
     index = WorkspaceIndex([bare], cache)
     try:
         index.scan()
-        ranks = bench_search.measure(index, bare, questions)
+        ranks = bench_search.measure(index, bare, functions)
     finally:
         index.close()
     return {"ours": ranks.ours, "bm25": ranks.bm25, "n": ranks.n}
