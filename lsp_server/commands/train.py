@@ -21,7 +21,7 @@ from lsp_server.spawn import python_command
 def run(arguments: Sequence[str]) -> int:
     """Pass the arguments on; returns the trainer's exit code. An interrupt reaches the trainer, which saves and ends."""
     wanted = [a for a in arguments if a != "--"]
-    if not sys.stdout.isatty() or {"--json", "-h", "--help"} & set(wanted):
+    if not sys.stdout.isatty() or Console().is_dumb_terminal or {"--json", "-h", "--help"} & set(wanted):
         with subprocess.Popen(python_command("assistant.training", *wanted)) as trainer:
             return _ended(trainer)
     command = python_command("assistant.training", *wanted, "--json")

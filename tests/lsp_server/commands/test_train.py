@@ -22,7 +22,8 @@ def shown(lines: list[str]) -> str:
     return out.getvalue()
 
 
-def test_the_bar_tells_stage_speed_and_loss() -> None:
+def test_the_bar_tells_stage_speed_and_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal shows the last state alone
     text = shown([line(stage="corpus"), line(tokens=30_000_000, total=60_000_000, speed=7312.4, loss=2.345678)])
     assert "corpus" in text
     assert "50%, 30.0 of 60.0 M tokens, 7312/s, loss 2.346" in text
