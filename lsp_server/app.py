@@ -252,6 +252,7 @@ class App:
         elif kind == "ready" and self._engine.info is not None:
             self.journal.model(self._engine.info)
             self._feeder.begin(self._engine)
+            self._keep(asyncio.to_thread(self._names.warm))
         elif kind == "failed":
             self._host.warn(f"Sotto: {text}")
         if kind != "ready":
