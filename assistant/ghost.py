@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assistant.text import common_suffix, first_difference
 from assistant.types import Snapshot, Suggestion
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
@@ -54,7 +55,7 @@ class Ghost:
         for cut in range(len(self.drop) + 1):
             if middle.endswith(self.drop[cut:]):
                 typed = middle[: len(middle) - len(self.drop) + cut]
-                count = _shared(typed, self.tail)
+                count = first_difference(typed, self.tail)
                 if _auto_closing(typed[:count]).startswith(typed[count:]):
                     return count
         return None
@@ -99,20 +100,8 @@ def is_keystroke(old: str, new: str) -> bool:
 
 def difference(old: str, new: str) -> tuple[int, int]:
     """Start and end, in ``old``, of what an edit replaced; the common prefix is taken before the common suffix."""
-    first = _shared(old, new)
-    return first, len(old) - _shared(old[first:][::-1], new[first:][::-1])
-
-
-def _shared(a: str, b: str) -> int:
-    """Length of the common prefix, by halving: comparing slices is a memcmp, a loop over characters is not."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    first = first_difference(old, new)
+    return first, len(old) - common_suffix(old, new, first)
 
 
 def _auto_closing(typed: str) -> str:

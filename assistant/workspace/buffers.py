@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from assistant.text import first_difference
 from assistant.workspace.live import LiveFile
 from assistant.workspace.record import Record
-from assistant.workspace.source import first_difference as first_difference
 
 MAX_EDITS = 64
 _MAX_PAUSE_S = 1.0

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assistant.text import common_suffix, first_difference
 from assistant.workspace import extract, languages
 from assistant.workspace.merging import Edit, add_edit, keep_known
 from assistant.workspace.outline import Outline, outline
 from assistant.workspace.parsing import parse
-from assistant.workspace.source import Source, common_suffix, first_difference
+from assistant.workspace.source import Source
 from assistant.workspace.splice import Change, reread
 from assistant.workspace.symbols import FileSymbols
 

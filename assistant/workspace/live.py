@@ -5,9 +5,9 @@ Knows nothing of editors, threads or other files.
 
 from __future__ import annotations
 
+from assistant.text import common_suffix, first_difference
 from assistant.workspace.document import DocumentTree
 from assistant.workspace.record import Record, compose
-from assistant.workspace.source import common_suffix, first_difference
 from assistant.workspace.walk import language_by_name
 
 

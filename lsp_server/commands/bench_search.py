@@ -23,7 +23,7 @@ LEAST_WORDS, LEAST_LINES = 3, 3
 
 
 @dataclass(frozen=True)
-class Question:
+class Function:
     """``text`` was the docstring of the function ``name`` in ``path``, "" where none is asked for; ``words`` are its others."""
 
     path: str
@@ -41,11 +41,11 @@ class Ranks:
     n: int
 
 
-def strip(source: Path, target: Path) -> list[Question]:
+def strip(source: Path, target: Path) -> list[Function]:
     """Copy the Python files below ``source`` without docstrings; all functions, with a ``text`` where they are to be asked for:
     those whose question is asked once and names one function.
     """
-    functions = list[Question]()
+    functions = list[Function]()
     for path in sorted(source.rglob("*.py")):
         relative = path.relative_to(source)
         try:
@@ -64,7 +64,7 @@ def strip(source: Path, target: Path) -> list[Question]:
     return [f if asked[f.text] == 1 == named[f.path, f.name] else replace(f, text="") for f in functions]
 
 
-def measure(index: WorkspaceIndex, root: Path, functions: list[Question], most: int = 400, seed: int = 0) -> Ranks:
+def measure(index: WorkspaceIndex, root: Path, functions: list[Function], most: int = 400, seed: int = 0) -> Ranks:
     """Ask for up to ``most`` of the functions that have a text, in both rankings; one that is not found counts 0."""
     questions = [function for function in functions if function.text]
     asked = random.Random(seed).sample(questions, min(most, len(questions)))
@@ -74,7 +74,7 @@ def measure(index: WorkspaceIndex, root: Path, functions: list[Question], most: 
     return Ranks(ours / max(1, len(asked)), bm25 / max(1, len(asked)), len(asked))
 
 
-def _reciprocal(found: list[tuple[str, str]], root: Path, question: Question) -> float:
+def _reciprocal(found: list[tuple[str, str]], root: Path, question: Function) -> float:
     for rank, (path, name) in enumerate(found, start=1):
         if name.rpartition(".")[2] == question.name.rpartition(".")[2] and Path(path) in (
             root / question.path,
@@ -102,13 +102,13 @@ def _without(text: str, strings: list[ast.Expr]) -> bytes:
     return b"".join(lines)
 
 
-def _functions_of(path: str, tree: ast.Module) -> Iterator[Question]:
+def _functions_of(path: str, tree: ast.Module) -> Iterator[Function]:
     strings = dict(_docstrings(tree))
     for name, node in _functions(tree, ""):
         body = node.body[1:] if node in strings else node.body
         code = "\n".join(ast.unparse(statement) for statement in body)
         words = [part for word in identifiers(f"{name} {ast.unparse(node.args)} {code}") for part in subwords(word)]
-        yield Question(path, name, _asked(node, strings.get(node)), " ".join(words))
+        yield Function(path, name, _asked(node, strings.get(node)), " ".join(words))
 
 
 def _asked(node: ast.FunctionDef | ast.AsyncFunctionDef, doc: ast.Expr | None) -> str:
@@ -133,13 +133,13 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDe
 class _Plain:
     """BM25 over the functions' words, as SQLite computes it."""
 
-    def __init__(self, functions: list[Question]) -> None:
+    def __init__(self, functions: list[Function]) -> None:
         self._db = sqlite3.connect(":memory:")
         self._db.execute("CREATE VIRTUAL TABLE functions USING fts5(words, tokenize='porter ascii')")
         self._db.executemany("INSERT INTO functions(rowid, words) VALUES (?, ?)", enumerate(f.words for f in functions))
         self._rows = {(q.path, q.name): row for row, q in enumerate(functions)}
 
-    def reciprocal(self, question: Question) -> float:
+    def reciprocal(self, question: Function) -> float:
         words = {part for word in identifiers(question.text) for part in subwords(word)} or set(prose(question.text))
         terms = " OR ".join(f'"{word}"' for word in sorted(words))
         if not terms:
