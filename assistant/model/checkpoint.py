@@ -1,34 +1,36 @@
-"""A checkpoint folder: config.json, model.safetensors, tokenizer.json. Write it whole; read it only if it is whole.
+"""A checkpoint folder: config.json, model.safetensors, tokenizer.json. Read it only if it is whole; `saving` writes it.
 
-Knows files and shapes; does not know requests. Every way in which a checkpoint can be unusable ends in one
-`CheckpointError` whose sentence names the file and what to do.
+Knows files and shapes; does not know requests, and imports no torch: the engine's fused step needs none. Every way in which a
+checkpoint can be unusable ends in one `CheckpointError` whose sentence names the file and what to do.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from assistant.model.config import ConfigError, ModelConfig
 from assistant.model.families import FAMILIES, Family
 from assistant.model.tokenizer import CodeTokenizer, TokenizerError
-from assistant.model.transformer import Transformer
 from assistant.types import EngineError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from assistant.model.transformer import Transformer
+
+Floats = NDArray[np.float32]
 
 FORMAT = 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-QUANTIZATIONS = ("int8", "bf16", "none")
 _AGAIN = "copy the checkpoint again, or reinstall Sotto if it is the model that comes with it"
 
 
@@ -40,23 +42,30 @@ class CheckpointError(EngineError):
 class Checkpoint:
     """A model ready to run. ``weights`` are `Transformer`'s, by name, in fp32 whatever the file holds.
 
-    They are not put into a `Transformer` here: building one costs the engine more than reading the file (with torch 2.13
-    a module on the meta device imports sympy and all decompositions: 1.1 s and 100 MB). ``sha256`` is the weight file's.
+    They are arrays, not a `Transformer`: importing torch costs the engine 1 s and 150 MB. ``sha256`` is the weight file's.
     """
 
     name: str
     family: Family
     config: ModelConfig
-    weights: dict[str, Tensor]
+    weights: dict[str, Floats]
     tokenizer: CodeTokenizer
     quantization: str
     sha256: str
 
     def transformer(self) -> Transformer:
         """The model as a module, sharing the weights: for tests, further training and export."""
+        from assistant.model.transformer import Transformer
+
         model = Transformer(self.config)
-        model.load_state_dict(self.weights, assign=True)
+        model.load_state_dict(self.tensors(), assign=True)
         return model.eval().requires_grad_(False)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights as torch sees them, in the same memory."""
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in self.weights.items()}
 
 
 def default_folder() -> Path:
@@ -84,48 +93,6 @@ def load(folder: Path) -> Checkpoint:
     )
 
 
-def save(
-    folder: Path,
-    model: Transformer,
-    tokenizer: Path,
-    *,
-    name: str,
-    special_tokens: Mapping[str, str],
-    quantization: str = "int8",
-    family: str = "sotto",
-    extra: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a checkpoint folder; ``tokenizer`` is a tokenizer.json to copy, ``special_tokens`` maps name to spelling.
-
-    Every file is written beside its place and moved there, config.json with its checksums last: a reader sees the old
-    checkpoint, the new one, or a checksum that does not match.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Tensor] = {}
-    for key, value in model.state_dict().items():
-        tensors.update(_packed(key, value, quantization))
-    _replace(folder / WEIGHTS, lambda path: save_file(tensors, str(path)))
-    if tokenizer.resolve() != (folder / TOKENIZER).resolve():
-        _replace(folder / TOKENIZER, lambda path: shutil.copyfile(tokenizer, path))
-    config = {
-        **(extra or {}),
-        "format": FORMAT,
-        "name": name,
-        "family": family,
-        "model": model.config.to_json(),
-        "special_tokens": dict(special_tokens),
-        "quantization": quantization,
-        "sha256": {file: sha256(folder / file) for file in (WEIGHTS, TOKENIZER)},
-    }
-    _replace(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8"))
-
-
-def quantize(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """[out, in] -> int8 [out, in] and its fp32 scale [out]: symmetric, the largest weight of a row becomes 127."""
-    scale = weight.float().abs().amax(dim=1).clamp_min(1e-12) / 127
-    return (weight.float() / scale[:, None]).round().clamp(-127, 127).to(torch.int8), scale
-
-
 def sha256(path: Path) -> str:
     """Hex digest of a file, read in pieces."""
     digest = hashlib.sha256()
@@ -133,24 +100,6 @@ def sha256(path: Path) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def _packed(key: str, value: Tensor, quantization: str) -> dict[str, Tensor]:
-    if quantization not in QUANTIZATIONS:
-        raise ValueError(f"quantization must be one of {', '.join(QUANTIZATIONS)}, not {quantization!r}")
-    if quantization == "int8" and value.dim() == 2:
-        weight, scale = quantize(value)
-        return {key: weight.contiguous(), f"{key}.scale": scale.contiguous()}
-    return {key: value.detach().to(torch.bfloat16 if quantization == "bf16" else torch.float32).contiguous()}
-
-
-def _replace(path: Path, write: Any) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -220,26 +169,41 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return {"embed.weight": (config.vocab_size, width), **blocks, "norm.weight": (width,)}
 
 
-def _weights(path: Path, config: ModelConfig) -> dict[str, Tensor]:
+def _weights(path: Path, config: ModelConfig) -> dict[str, Floats]:
     """Read tensor by tensor, so that memory never holds the file and the result together."""
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework="np") as file:
             names = set(file.keys())
             return {key: _read(file, path, key, shape, names) for key, shape in shapes(config).items()}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); {_AGAIN}") from error
 
 
-def _read(file: Any, path: Path, key: str, shape: tuple[int, ...], names: set[str]) -> Tensor:
+def _read(file: Any, path: Path, key: str, shape: tuple[int, ...], names: set[str]) -> Floats:
     """One tensor in fp32, its int8 rows scaled."""
     if key not in names:
         raise CheckpointError(f"{path} lacks the tensor {key} that {CONFIG} describes; {_AGAIN}")
-    value: Tensor = file.get_tensor(key)
-    if value.shape != shape:
-        raise CheckpointError(f"{path} has {key} as {tuple(value.shape)} where {CONFIG} describes {shape}; {_AGAIN}")
-    if value.dtype != torch.int8:
-        return value.float()
+    found = file.get_slice(key)
+    if tuple(found.get_shape()) != shape:
+        raise CheckpointError(f"{path} has {key} as {tuple(found.get_shape())} where {CONFIG} describes {shape}; {_AGAIN}")
+    if found.get_dtype() == "BF16":
+        return _bf16(path, key).reshape(shape)
+    value = file.get_tensor(key)
+    floats: Floats = value.astype(np.float32)
+    if value.dtype != np.int8:
+        return floats
     scale = file.get_tensor(f"{key}.scale") if f"{key}.scale" in names else None
     if scale is None or scale.shape != shape[:1]:
         raise CheckpointError(f"{path} has no scale for each row of {key}; {_AGAIN}")
-    return value.float().mul_(scale.float()[:, None])
+    floats *= scale.astype(np.float32)[:, None]
+    return floats
+
+
+def _bf16(path: Path, key: str) -> Floats:
+    """A tensor that numpy has no type for: the upper halves of its fp32 values, from the file's own bytes."""
+    with path.open("rb") as file:
+        start = 8 + int.from_bytes(file.read(8), "little")
+        first, last = json.loads(file.read(start - 8))[key]["data_offsets"]
+        file.seek(start + first)
+        halves = np.frombuffer(file.read(last - first), "<u2")
+    return (halves.astype(np.uint32) << 16).view(np.float32)

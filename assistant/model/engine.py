@@ -14,18 +14,15 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from assistant.cancel import Cancelled
 from assistant.model.caches import Caches, Hole
 from assistant.model.checkpoint import Checkpoint
 from assistant.model.kv_cache import Context, SlotPool
-from assistant.model.mixture import Gate, Mixture, softmax
+from assistant.model.mixture import Floats, Gate, Mixture, softmax
 from assistant.model.ngram_blocks import DEEPEST
 from assistant.model.output import Output
-from assistant.model.runner import Runner
-from assistant.model.sampling import Sampler
+from assistant.model.sampling import Sampler, log_total
 from assistant.model.tokenizer import MOST_TAKEN_BACK
 from assistant.model.window import Prompt, fit
 from assistant.types import Chunk, EngineError, Finish, GenerateRequest, OpenFile, Score, ScoreRequest
@@ -51,8 +48,15 @@ class Running(Protocol):
     def context(self) -> Context:
         """An empty one, in this runner's layout."""
 
-    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
+    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Floats:
         """See `runner.Runner.logits`."""
+
+
+def _plain(checkpoint: Checkpoint) -> Running:
+    """The runner of torch operators. Torch is imported here and nowhere else in the engine: the fused step needs none of it."""
+    from assistant.model.runner import Runner
+
+    return Runner(checkpoint.config, checkpoint.tensors())
 
 
 @dataclass
@@ -84,13 +88,13 @@ class Engine:
         self.context = checkpoint.config.context
         self.tokenizer = checkpoint.tokenizer
         self._slots = slots
-        self.use(runner or Runner(checkpoint.config, checkpoint.weights))
+        self.use(runner or _plain(checkpoint))
         self._clock = clock
         self._count_step = count_step
         self._spelling = lru_cache(maxsize=TAILS_REMEMBERED)(self._spelling_uncached)
         self._end = self.tokenizer.specials[checkpoint.family.end]
         # Added to the logits: neither a special token nor a row the tokenizer has no text for can be chosen.
-        self._allowed = torch.full((checkpoint.config.vocab_size,), -math.inf)
+        self._allowed = np.full(checkpoint.config.vocab_size, -np.inf, np.float32)
         self._allowed[[i for i, spelled in enumerate(self.tokenizer.token_bytes) if spelled] + [self._end]] = 0.0
         self.caches = Caches(self.tokenizer, checkpoint.config.vocab_size, Mixture(Gate.load(), self._end))
 
@@ -139,7 +143,7 @@ class Engine:
         nats = 0.0
         for at, (row, token) in enumerate(zip(logits, target, strict=True), start=len(prompt.ids)):
             row = self._constrain(self._mix(row, hole, ids[:at]), output.tail)
-            nats -= float(row[token] - row.logsumexp(0))
+            nats -= float(row[token] - log_total(row))
             output.push(token, 0.0)
         return Score(bits=nats / math.log(2), bytes=size, tokens=len(target))
 
@@ -209,7 +213,7 @@ class Engine:
         lines = (at for at, token in enumerate(drafted, 1) if self.tokenizer.token_bytes[token] == b"\n")
         return drafted[: next(lines, room)] if "\n" in request.stop else drafted
 
-    def _prefill(self, slot: Context, ids: Sequence[int], deadline: float, cancelled: Callable[[], bool]) -> Tensor | None:
+    def _prefill(self, slot: Context, ids: Sequence[int], deadline: float, cancelled: Callable[[], bool]) -> Floats | None:
         """Run what the slot lacks of ``ids``; logits of the last, or ``None`` when the time is up (what was run is kept)."""
         logits = None
         while slot.length < len(ids):
@@ -218,7 +222,7 @@ class Engine:
             logits = self._step(slot, ids[slot.length : slot.length + PREFILL_CHUNK], cancelled)
         return logits
 
-    def _step(self, slot: Context, ids: Sequence[int], cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
+    def _step(self, slot: Context, ids: Sequence[int], cancelled: Callable[[], bool], rows: int = 1) -> Floats:
         """One forward pass; only a whole one advances the slot."""
         self._check(cancelled)
         self._count_step()
@@ -229,21 +233,21 @@ class Engine:
     def _hole(self, file: OpenFile | None) -> Hole | None:
         return self.caches.enter(file) if file is not None else None
 
-    def _mix(self, logits: Tensor, hole: Hole | None, ids: Sequence[int]) -> Tensor:
+    def _mix(self, logits: Floats, hole: Hole | None, ids: Sequence[int]) -> Floats:
         """logits [V] that follow ``ids`` -> natural logarithms of the mixed probabilities; as they are where no cache helps."""
         if hole is None:
             return logits
-        probs = softmax((logits + self._allowed).numpy())
+        probs = softmax(logits + self._allowed)
         mixed = hole.mix(probs, ids[-DEEPEST:])
-        return logits if mixed is probs else torch.from_numpy(np.log(np.maximum(mixed, LEAST)))
+        return logits if mixed is probs else np.log(np.maximum(mixed, np.float32(LEAST)))
 
-    def _constrain(self, logits: Tensor, tail: bytes) -> Tensor:
+    def _constrain(self, logits: Floats, tail: bytes) -> Floats:
         """logits [V] -> the same with minus infinity at whatever must not come next."""
         return logits + (self._spelling(tail) if tail else self._allowed)
 
-    def _spelling_uncached(self, tail: bytes) -> Tensor:
+    def _spelling_uncached(self, tail: bytes) -> Floats:
         """[V] zero for the tokens that can spell ``tail``, minus infinity for the others."""
-        mask = torch.full_like(self._allowed, -math.inf)
+        mask = np.full_like(self._allowed, -np.inf)
         mask[self.tokenizer.compatible(tail)] = 0.0
         return mask
 

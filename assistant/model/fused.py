@@ -12,14 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from assistant.cancel import Cancelled
 from assistant.model.checkpoint import Checkpoint
 from assistant.model.config import ModelConfig
 from assistant.model.kv_cache import Context
-from assistant.model.transformer import rope_tables
+from assistant.model.rope import rope_tables
 from kernels.decode import pack
 
 log = logging.getLogger("sotto.engine")
@@ -39,9 +37,9 @@ class FusedContext(Context):
 class FusedRunner:
     """``weights`` are `Transformer`'s, by name; a packed copy of them is made (one byte a weight)."""
 
-    def __init__(self, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, config: ModelConfig, weights: Mapping[str, pack.Floats]) -> None:
         self._shape = _shape(config)
-        cos, sin = (table[:, : config.head_dim // 2].numpy() for table in rope_tables(config, config.context))
+        cos, sin = (table[:, : config.head_dim // 2] for table in rope_tables(config, config.context))
         self._packed = pack.pack(self._shape, _named(config, weights), cos, sin)
         self._scratch = pack.Scratch(self._shape)
         from kernels.decode import step  # numba is only imported where it will be used
@@ -51,7 +49,7 @@ class FusedRunner:
     def context(self) -> FusedContext:
         return FusedContext(self._shape)
 
-    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
+    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> pack.Floats:
         """Run ``ids`` behind what the slot holds; logits [rows, V] of the last ``rows`` of them. Does not advance the slot.
 
         Raises `Cancelled`. A ``cancelled`` with ``word`` and ``number`` is read between layers, another one before the pass.
@@ -63,7 +61,7 @@ class FusedRunner:
         out = self._step.run(self._packed, slot.memory, self._scratch, ids, slot.length, rows, word, number)
         if out is None:
             raise Cancelled
-        return torch.from_numpy(out)
+        return out
 
 
 def fits(config: ModelConfig) -> bool:
@@ -95,10 +93,9 @@ def _shape(config: ModelConfig) -> pack.Shape:
     )  # fmt: skip
 
 
-def _named(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, pack.Floats]:
+def _named(config: ModelConfig, weights: Mapping[str, pack.Floats]) -> dict[str, pack.Floats]:
     def plain(name: str) -> pack.Floats:
-        array: pack.Floats = weights[name].detach().float().numpy()
-        return array
+        return np.asarray(weights[name], np.float32)
 
     named = {"embed": plain("embed.weight"), "norm": plain("norm.weight")}
     for layer in range(config.n_layers):

@@ -1,18 +1,13 @@
 """Keys and values of past tokens, in a few preallocated slots that are matched by token ids.
 
-Knows shapes and ids. A slot grows only when the engine says so, after a whole step: never by a layer, so an early exit or a
-cancelled step leaves nothing half-written that counts.
+Knows ids; where the numbers lie is each runner's business. A slot grows only when the engine says so, after a whole step:
+never by a layer, so an early exit or a cancelled step leaves nothing half-written that counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
-
-import torch
-from torch import Tensor
-
-from assistant.model.config import ModelConfig
 
 
 class Context:
@@ -43,21 +38,6 @@ class Context:
 
     def _copy(self, other: Context, length: int) -> None:
         raise NotImplementedError
-
-
-class Slot(Context):
-    """The context of `runner.Runner`: one tensor."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        shape = (config.n_layers, 2, config.n_kv_heads, config.context, config.head_dim)
-        self.data = torch.empty(shape)
-        # Keys and values [1, KV, S, d] of each layer; torch's fused attention wants the batch dimension.
-        self.layers: list[tuple[Tensor, Tensor]] = [(layer[0:1], layer[1:2]) for layer in self.data]
-
-    def _copy(self, other: Context, length: int) -> None:
-        assert isinstance(other, Slot)
-        self.data[..., :length, :] = other.data[..., :length, :]
 
 
 Kept = TypeVar("Kept", bound=Context)

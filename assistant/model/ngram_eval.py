@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from assistant.model import checkpoint
 from assistant.model.caches import Hole
@@ -104,7 +103,7 @@ class VariantEngine(Engine):
     def _hole(self, file: OpenFile | None) -> Hole | None:
         return self.hole
 
-    def _mix(self, logits: Tensor, hole: Hole | None, ids: Sequence[int]) -> Tensor:
+    def _mix(self, logits: Floats, hole: Hole | None, ids: Sequence[int]) -> Floats:
         self.ids = ids
         return super()._mix(logits, hole, ids)
 

@@ -103,7 +103,7 @@ class Walker:
         logits = engine._step(slot, [*prompt.ids, *target][slot.length : -1], lambda: False, rows=len(target))
         file, closing = self.file(item.prefix, item.suffix)
         context, output = tokenizer.heal(item.prefix)[0][-DEEPEST:], Output(tokenizer.token_bytes, prompt.tail)
-        for row, true in zip(logits.numpy(), target, strict=True):
+        for row, true in zip(logits, target, strict=True):
             allowed = np.asarray(tokenizer.compatible(output.tail)) if output.tail else None
             matches = workspace.look_up(context), file.look_up(context)
             yield Step(self._probs(row), matches, closing, true, allowed)

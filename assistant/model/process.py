@@ -114,20 +114,18 @@ def _read(incoming: BinaryIO, frames: queue.SimpleQueue[Received]) -> None:
 
 
 def _load(model: str, threads: int, word: CancelWord, started: float) -> tuple[Engine, ModelInfo, Checkpoint]:
-    """Choose threads before torch is imported (importing it keeps a core busy), load, run one short request."""
+    """Choose threads before the imports (they keep a core busy), load, run one short request."""
     from assistant.model import threads as cores
 
     count, why = cores.choose(threads)
-    import torch
-
     from assistant.model import checkpoint, fused
     from assistant.model.engine import Engine
 
     sys.setswitchinterval(SWITCH_S)
-    torch.set_num_threads(count)
-    torch.set_num_interop_threads(1)
     loaded = checkpoint.load(Path(model) if model else checkpoint.default_folder())
     runner = fused.load(loaded)
+    if runner is None:
+        _set_torch_threads(count)
     engine = Engine(loaded, runner=runner, count_step=word.count_step)
     _warm_up(engine)
     info = ModelInfo(
@@ -144,6 +142,13 @@ def _load(model: str, threads: int, word: CancelWord, started: float) -> tuple[E
         runner=FUSED if runner is not None else PLAIN,
     )
     return engine, info, loaded
+
+
+def _set_torch_threads(count: int) -> None:
+    import torch
+
+    torch.set_num_threads(count)
+    torch.set_num_interop_threads(1)
 
 
 def _warm_up(engine: Engine) -> None:

@@ -15,9 +15,24 @@ from torch.nn import functional as F
 
 from assistant.cancel import Cancelled
 from assistant.model.config import ModelConfig
-from assistant.model.kv_cache import Context, Slot
-from assistant.model.transformer import rope_tables
+from assistant.model.kv_cache import Context
+from assistant.model.rope import Floats, rope_tables
 from kernels.attention.cpu import attention
+
+
+class Slot(Context):
+    """The context of `runner.Runner`: one tensor."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        shape = (config.n_layers, 2, config.n_kv_heads, config.context, config.head_dim)
+        self.data = torch.empty(shape)
+        # Keys and values [1, KV, S, d] of each layer; torch's fused attention wants the batch dimension.
+        self.layers: list[tuple[Tensor, Tensor]] = [(layer[0:1], layer[1:2]) for layer in self.data]
+
+    def _copy(self, other: Context, length: int) -> None:
+        assert isinstance(other, Slot)
+        self.data[..., :length, :] = other.data[..., :length, :]
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class Runner:
         self._layers = [_layer(weights, i, config) for i in range(config.n_layers)]
         self._embed, self._norm = weights["embed.weight"], weights["norm.weight"]
         half = config.head_dim // 2
-        cos, sin = rope_tables(config, config.context)
+        cos, sin = map(torch.from_numpy, rope_tables(config, config.context))
         self._cos = cos.unsqueeze(1)  # [S, 1, d]
         # The sine with the sign of the rotated half folded in: rotate(x) = x cos + swap(x) sin'.
         self._sin = torch.cat((-sin[:, :half], sin[:, half:]), dim=-1).unsqueeze(1)
@@ -75,7 +90,7 @@ class Runner:
         return Slot(self.config)
 
     @torch.inference_mode()
-    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Tensor:
+    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Floats:
         """Run ``ids`` behind what the slot holds; logits [rows, V] of the last ``rows`` of them.
 
         Writes keys and values behind the slot's end without counting them. ``cancelled`` is asked before every layer; raises
@@ -94,7 +109,8 @@ class Runner:
                 x, q, start = x[-rows:], q[:, :, -rows:], end - rows
             mixed = attention(q, keys, values, start)
             x = self._finish(layer, x, mixed[0].transpose(0, 1).flatten(1))
-        return F.linear(self._rms(x, self._norm), self._embed)
+        logits: Floats = F.linear(self._rms(x, self._norm), self._embed).numpy()
+        return logits
 
     def _project(self, layer: Layer, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """x [T, D] -> queries [1, H, T, d]; writes keys and values [1, KV, T, d] where they belong."""

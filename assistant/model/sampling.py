@@ -5,8 +5,11 @@ Knows one row of logits; what must not be chosen has been set to minus infinity 
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+
+import numpy as np
+
+from assistant.model.mixture import Floats
 
 
 class Sampler:
@@ -15,19 +18,26 @@ class Sampler:
     def __init__(self, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> None:
         self.temperature = temperature
         self.top_p = top_p
-        self._generator = torch.Generator().manual_seed(seed & 0x7FFF_FFFF_FFFF_FFFF)
+        self._seed = seed & 0x7FFF_FFFF_FFFF_FFFF
+        self._random: np.random.Generator | None = None  # 0.1 ms to make, and greedy decoding never draws
 
-    def choose(self, logits: Tensor) -> tuple[int, float]:
+    def choose(self, logits: Floats) -> tuple[int, float]:
         """logits [V] -> the token, and its natural-log probability under the model itself (temperature 1, nothing cut)."""
-        token = logits.argmax() if self.temperature <= 0 else self._draw(logits)
-        # The caller waits for both numbers anyway: one transfer instead of two.
-        chosen, logprob = torch.stack((token.double(), (logits[token] - logits.logsumexp(0)).double())).tolist()
-        return int(chosen), logprob
+        token = int(logits.argmax()) if self.temperature <= 0 else self._draw(logits)
+        return token, float(logits[token] - log_total(logits))
 
-    def _draw(self, logits: Tensor) -> Tensor:
-        probabilities = torch.softmax(logits.double() / self.temperature, dim=0)
-        ordered, order = probabilities.sort(descending=True)
-        before = ordered.cumsum(0) - ordered
-        ordered[before >= self.top_p] = 0.0  # the token that crosses the line stays; the first always does
-        ordered[0] = max(float(ordered[0]), 1e-300)
-        return order[torch.multinomial(ordered, 1, generator=self._generator)[0]]
+    def _draw(self, logits: Floats) -> int:
+        powers = np.exp((logits - logits.max()).astype(np.float64) / self.temperature)
+        order = np.argsort(-powers, kind="stable")
+        ordered = powers[order] / powers.sum()
+        ordered[np.cumsum(ordered) - ordered >= self.top_p] = 0.0  # the token that crosses the line stays
+        ordered[0] = max(float(ordered[0]), 1e-300)  # the first always does
+        if self._random is None:
+            self._random = np.random.default_rng(self._seed)
+        return int(order[self._random.choice(len(ordered), p=ordered / ordered.sum())])
+
+
+def log_total(logits: Floats) -> float:
+    """log of the sum of exp over logits [V]; the largest of them must be finite."""
+    top = float(logits.max())
+    return top + math.log(float(np.exp(logits - np.float32(top)).sum(dtype=np.float64)))

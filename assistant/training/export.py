@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from assistant.model import checkpoint
+from assistant.model import checkpoint, saving
 from assistant.model.config import ModelConfig
 from assistant.model.transformer import Transformer
 from assistant.training import controller
@@ -43,7 +43,7 @@ def rounded(model: Transformer) -> Transformer:
     weights = {}
     for name, value in model.state_dict().items():
         if value.dim() == 2:
-            whole, scale = checkpoint.quantize(value)
+            whole, scale = saving.quantize(value)
             value = whole.float() * scale[:, None]
         weights[name] = value
     copy.load_state_dict(weights)
@@ -59,7 +59,7 @@ def export(run: Path, out: Path, name: str, tokenizer: Path | None = None) -> No
         shutil.copyfile(run / controller.FILE, out / controller.FILE)
         extra["controller"] = json.loads((run / "controller.json").read_text(encoding="utf-8"))
         extra["controller"]["sha256"] = checkpoint.sha256(out / controller.FILE)
-    checkpoint.save(
+    saving.save(
         out,
         model,
         tokenizer or run / "tokenizer.json",

@@ -75,7 +75,7 @@ def write(source: Checkpoint, folder: Path, target: Path, dtype: str = "f32", fo
         try:
             _add_shape(writer, gguf, source, dtype)
             _add_vocabulary(writer, gguf, source, folder / checkpoint.TOKENIZER)
-            for name, tensor in stock.named(source.config, source.weights, NAMES):
+            for name, tensor in stock.named(source.config, source.tensors(), NAMES):
                 _add_tensor(writer, gguf, name, _turned(name, tensor, source), dtype)
             writer.write_header_to_file()
             writer.write_kv_data_to_file()

@@ -44,7 +44,7 @@ def write(source: Checkpoint, folder: Path, target: Path, dtype: str = "f32", fo
     """Write the checkpoint that was loaded from ``folder``; returns ``target``. Raises `ExportError`."""
     with new_folder(target, folder, force) as staging:
         tensors = {
-            name: value.to(DTYPES[dtype]).contiguous() for name, value in stock.named(source.config, source.weights, NAMES)
+            name: value.to(DTYPES[dtype]).contiguous() for name, value in stock.named(source.config, source.tensors(), NAMES)
         }
         save_file(tensors, str(staging / "model.safetensors"), metadata={"format": "pt"})
         shutil.copyfile(folder / checkpoint.TOKENIZER, staging / checkpoint.TOKENIZER)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from assistant.model import checkpoint
+from assistant.model import checkpoint, saving
 from assistant.model.checkpoint import CheckpointError
 from assistant.types import EngineError
 from tests.assistant.model import tiny
@@ -48,7 +49,7 @@ def test_weights_come_back_as_they_were_saved(tmp_path: Path) -> None:
     assert loaded.config == tiny.config()
     assert (loaded.name, loaded.family.name, loaded.quantization) == ("random", "sotto", "none")
     for name, value in model.state_dict().items():
-        assert torch.equal(loaded.weights[name], value)
+        assert np.array_equal(loaded.weights[name], value)
 
 
 @pytest.mark.parametrize(("quantization", "relative"), [("int8", 1 / 254), ("bf16", 1 / 256)])
@@ -58,9 +59,9 @@ def test_quantised_weights_are_near_and_in_fp32(tmp_path: Path, quantization: st
     loaded = checkpoint.load(tiny.build(tmp_path / "m", quantization=quantization))
     for name, value in state.items():
         found = loaded.weights[name]
-        assert found.dtype == torch.float32
+        assert found.dtype == np.float32
         bound = value.abs().amax(dim=-1, keepdim=True) * relative * 1.001
-        assert bool(((found - value).abs() <= bound).all()), name
+        assert bool(((torch.from_numpy(found) - value).abs() <= bound).all()), name
 
 
 def test_int8_takes_a_quarter_of_fp32(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_int8_takes_a_quarter_of_fp32(tmp_path: Path) -> None:
 
 
 def test_a_row_of_zeros_stays_zero() -> None:
-    weight, scale = checkpoint.quantize(torch.tensor([[0.0, 0.0], [1.0, -2.0]]))
+    weight, scale = saving.quantize(torch.tensor([[0.0, 0.0], [1.0, -2.0]]))
     assert weight.tolist() == [[0, 0], [64, -127]]
     assert scale.isfinite().all()
 
@@ -77,7 +78,7 @@ def test_a_row_of_zeros_stays_zero() -> None:
 def test_the_transformer_shares_the_weights(tmp_path: Path) -> None:
     loaded = checkpoint.load(tiny.build(tmp_path / "m"))
     model = loaded.transformer()
-    assert model.embed.weight.data_ptr() == loaded.weights["embed.weight"].data_ptr()
+    assert model.embed.weight.data_ptr() == loaded.weights["embed.weight"].ctypes.data
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -91,7 +92,7 @@ def test_saving_again_replaces_and_leaves_no_other_file(tmp_path: Path) -> None:
 
 def test_extra_facts_are_kept_in_the_config(tmp_path: Path) -> None:
     folder = tiny.build(tmp_path / "m")
-    checkpoint.save(
+    saving.save(
         folder,
         tiny.model(tiny.config()),
         folder / "tokenizer.json",

@@ -106,7 +106,7 @@ def test_the_same_request_twice_runs_one_prompt_token(loaded: Checkpoint, engine
 def test_no_special_token_is_ever_text(loaded: Checkpoint) -> None:
     """Make every special token but the end the likeliest by far: none may be chosen."""
     weights = dict(loaded.weights)
-    weights["embed.weight"] = loaded.weights["embed.weight"].clone()
+    weights["embed.weight"] = loaded.weights["embed.weight"].copy()
     engine = Engine(dataclasses.replace(loaded, weights=weights))
     plain, _ = run(engine, request((Part(text="def f"),), 8))
     weights["embed.weight"][1:32] = weights["embed.weight"][40:71] * 100
@@ -120,7 +120,7 @@ def test_the_end_token_ends_the_answer(loaded: Checkpoint) -> None:
     asked = request((Part(text="def fir"),), 12)
     plain = expected(loaded, asked)
     weights = dict(loaded.weights)
-    weights["embed.weight"] = loaded.weights["embed.weight"].clone()
+    weights["embed.weight"] = loaded.weights["embed.weight"].copy()
     weights["embed.weight"][0] = weights["embed.weight"][plain.ids[5]] * 2
     quick = dataclasses.replace(loaded, weights=weights)
     want = expected(quick, asked)
@@ -142,7 +142,7 @@ def test_stop_texts_end_the_answer_before_themselves(loaded: Checkpoint, engine:
 
 def test_a_rows_vocabulary_beyond_the_tokenizer_is_never_chosen(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A padded embedding: its last rows have no text."""
-    from assistant.model import checkpoint
+    from assistant.model import checkpoint, saving
 
     folder = tmp_path_factory.mktemp("padded")
     shape = tiny.config(vocab_size=512)
@@ -150,7 +150,7 @@ def test_a_rows_vocabulary_beyond_the_tokenizer_is_never_chosen(tmp_path_factory
     model = tiny.model(shape)
     with torch.no_grad():
         model.embed.weight[384:] *= 50
-    checkpoint.save(folder, model, file, name="padded", special_tokens=tiny.SPECIALS, quantization="none")
+    saving.save(folder, model, file, name="padded", special_tokens=tiny.SPECIALS, quantization="none")
     text, last = run(Engine(checkpoint.load(folder)), request((Part(text="def fir"),), 8))
     assert len(last.logprobs) == 8
     assert text

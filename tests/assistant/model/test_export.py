@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from assistant.model import checkpoint
+from assistant.model import checkpoint, saving
 from assistant.model.checkpoint import Checkpoint
 from assistant.model.export import info, optional, prompts, prove_transformers, transformers_folder, verify
 from assistant.model.export.checks import FAILED, NOT_CHECKED, OK
@@ -37,7 +37,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     tiny.build(place, shape=shape)
     if request.param == "padded":
         padded = tiny.model(replace(shape, vocab_size=400))
-        checkpoint.save(place, padded, place / "tokenizer.json", name="padded", special_tokens=tiny.SPECIALS)
+        saving.save(place, padded, place / "tokenizer.json", name="padded", special_tokens=tiny.SPECIALS)
     return place
 
 
@@ -219,7 +219,7 @@ def test_a_damaged_checkpoint_is_described_and_not_verified(tmp_path: Path) -> N
 def test_info_tells_what_the_checkpoint_says(tmp_path: Path) -> None:
     folder = tiny.build(tmp_path / "checkpoint")
     model = tiny.model(replace(tiny.config(layers=3), exits=(1,)))
-    checkpoint.save(
+    saving.save(
         *(folder, model, folder / "tokenizer.json"),
         name="mine",
         special_tokens=tiny.SPECIALS,

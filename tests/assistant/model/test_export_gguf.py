@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from assistant.model import checkpoint
+from assistant.model import checkpoint, saving
 from assistant.model.checkpoint import Checkpoint
 from assistant.model.export import gguf_file, prompts, prove_llama
 from assistant.model.export.checks import FAILED, NOTED, OK
@@ -43,7 +43,7 @@ def field(path: Path, name: str) -> Any:
 
 def test_full_precision_loses_nothing(source: Checkpoint, folder: Path, tmp_path: Path) -> None:
     held = tensors(gguf_file.write(source, folder, tmp_path / "model.gguf"))
-    weights = {name: weight.numpy() for name, weight in source.weights.items()}
+    weights = source.weights
     np.testing.assert_array_equal(held["token_embd.weight"], weights["embed.weight"])
     gate_up = np.concatenate([held["blk.1.ffn_gate.weight"], held["blk.1.ffn_up.weight"]])
     np.testing.assert_array_equal(gate_up, weights["blocks.1.mlp.gate_up.weight"])
@@ -55,7 +55,7 @@ def test_full_precision_loses_nothing(source: Checkpoint, folder: Path, tmp_path
 def test_llama_turns_pairs_of_neighbours(source: Checkpoint, folder: Path, tmp_path: Path) -> None:
     """Rotating neighbours (2i, 2i+1) of the exported query gives the same numbers as rotating halves (i, i+8) of ours."""
     held = tensors(gguf_file.write(source, folder, tmp_path / "model.gguf"))["blk.0.attn_q.weight"]
-    ours = source.weights["blocks.0.attention.qkv.weight"][: held.shape[0]].numpy()
+    ours = source.weights["blocks.0.attention.qkv.weight"][: held.shape[0]]
     if source.config.qk_norm:
         np.testing.assert_array_equal(held, ours)
     else:
@@ -102,7 +102,7 @@ def test_shape_and_special_tokens_are_in_the_file(source: Checkpoint, folder: Pa
 def test_rows_without_a_token_are_marked_unused(tmp_path: Path) -> None:
     folder = tiny.build(tmp_path / "checkpoint")
     model = tiny.model(replace(tiny.config(), vocab_size=400))
-    checkpoint.save(folder, model, folder / "tokenizer.json", name="padded", special_tokens=tiny.SPECIALS)
+    saving.save(folder, model, folder / "tokenizer.json", name="padded", special_tokens=tiny.SPECIALS)
     source = checkpoint.load(folder)
     assert source.tokenizer.vocab_size < 400
     path = gguf_file.write(source, folder, gguf_file.target_file(tmp_path, source.name, "f32"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from assistant.model.kv_cache import Slot, SlotPool, common_prefix
+from assistant.model.kv_cache import SlotPool, common_prefix
+from assistant.model.runner import Slot
 from tests.assistant.model import tiny
 
 A = list(range(100, 140))

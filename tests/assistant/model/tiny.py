@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from assistant.model import checkpoint
+from assistant.model import saving
 from assistant.model.config import ModelConfig
 from assistant.model.transformer import Transformer
 
@@ -92,5 +92,5 @@ def build(folder: Path, *, shape: ModelConfig | None = None, quantization: str =
     shape = shape or config()
     folder.mkdir(parents=True, exist_ok=True)
     file = tokenizer(folder / "tokenizer.json", shape.vocab_size)
-    checkpoint.save(folder, model(shape, seed), file, name="random", special_tokens=SPECIALS, quantization=quantization)
+    saving.save(folder, model(shape, seed), file, name="random", special_tokens=SPECIALS, quantization=quantization)
     return folder
