@@ -21,10 +21,12 @@ from assistant.completion.open_file import open_file
 from assistant.completion.popup import as_accepted, in_range, is_usable
 from assistant.completion.postprocess import Placed, suggest
 from assistant.completion.prompt import fim
+from assistant.completion.retrieval import NOTHING, Retrieval, budget
 from assistant.completion.schedule import Ended, Schedule
 from assistant.completion.stop import Stopper
 from assistant.config import Config
 from assistant.gate import policy
+from assistant.gate.features import signals
 from assistant.gate.weigher import Case, Weigher
 from assistant.types import (
     Chunk,
@@ -39,6 +41,7 @@ from assistant.types import (
     Timings,
     Trigger,
 )
+from assistant.workspace.aim import Retriever
 from assistant.workspace.existence.verdict import Checker
 from assistant.workspace.ignore import Excluder
 
@@ -95,12 +98,15 @@ class Completer:
         new_id: Callable[[], str],
         checker: Checker | None = None,
         weigher: Weigher | None = None,
+        retriever: Retriever | None = None,
     ) -> None:
         """``clock`` counts seconds from anywhere; ``new_id`` names suggestions. ``checker`` is asked in the
-        event loop: it answers in a few milliseconds. Without a ``weigher`` only the quality floor hides anything.
+        event loop: it answers in a few milliseconds; ``retriever`` in a thread. Without a ``weigher`` only the quality floor
+        hides anything.
         """
         self._model, self._clock, self._new_id = model, clock, new_id
         self._checker = checker
+        self._retrieval = Retrieval(retriever) if retriever is not None else None
         self._weigher = weigher or Weigher(clock=clock)
         self._cache = CompletionCache()
         self._schedule: Schedule[_Drafted] = Schedule(clock)
@@ -112,6 +118,8 @@ class Completer:
         self._schedule.forget(uri)
         if self._checker is not None:
             self._checker.forget(uri)
+        if self._retrieval is not None:
+            self._retrieval.forget(uri)
 
     async def complete(self, snapshot: Snapshot, config: Config, cancel: Cancel) -> Completion:
         """What to suggest at the snapshot's cursor, or why nothing. Raises only `asyncio.CancelledError`."""
@@ -141,15 +149,20 @@ class Completer:
 
     def _look(self, snapshot: Snapshot, config: Config, asked: float) -> _Ask:
         info = self._model.info
-        windows = Windows.of(info.context if info else _CONTEXT, config.max_tokens_multi_line)
+        room = (info.context if info else _CONTEXT) - self._budget(config)
+        windows = Windows.of(room, config.max_tokens_multi_line)
         site = look(as_accepted(snapshot), windows)
         mode = choose(site, snapshot.trigger, config.multi_line)
         case = self._weigher.case(site, snapshot.trigger, mode.several, snapshot.selected is not None)
         return _Ask(snapshot, config, site, mode, asked, case)
 
+    def _budget(self, config: Config) -> int:
+        """Tokens of a prompt for what the workspace says."""
+        return budget(self._model.info, config.context_tokens) if self._retrieval is not None else 0
+
     async def _answer(self, ask: _Ask, cancel: Cancel) -> Completion:
         uri = ask.snapshot.uri
-        key = (ask.site.offset, ask.mode, ask.site.text)
+        key = (ask.site.offset, ask.mode, ask.site.text, ask.invoked)
         wait = self._schedule.pace(uri, key, ask.config.debounce_ms / 1000)
         hit = self._cache.get(uri, ask.site, ask.mode, patient=ask.invoked)
         if hit is not None:
@@ -181,7 +194,10 @@ class Completer:
         """Run the model for this place and remember what it said."""
         started = self._clock()
         config, info = ask.config, self._model.info
-        parts = fim(info.family if info else _FAMILY, ask.site)
+        here, found, tokens = as_accepted(ask.snapshot), NOTHING, self._budget(config)
+        if self._retrieval is not None and tokens:
+            found = await self._retrieval.at(here, ask.site, tokens, cancel)
+        parts = fim(info.family if info else _FAMILY, ask.site, found)
         request = GenerateRequest(
             parts=parts,
             max_tokens=config.max_tokens_multi_line if ask.mode.several else config.max_tokens,
@@ -192,9 +208,10 @@ class Completer:
             file=open_file(ask.site, ask.snapshot),
         )
         context_ms = (self._clock() - started) * 1000
-        said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock)
-        placed, objected = checked(self._checker, as_accepted(ask.snapshot), suggest(said.text, ask.site, ask.mode))
-        answer = Answer(said.text, said.tokens, ask.mode, said.hurried, objected)
+        least = 0.0 if ask.invoked else config.stop_below
+        said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock, least)
+        placed, objected = checked(self._checker, here, suggest(said.text, ask.site, ask.mode))
+        answer = Answer(said.text, said.tokens, ask.mode, said.hurried or said.doubted, objected)
         entry = Entry.of(ask.site, placed, answer)
         if placed or not said.hurried:
             self._cache.put(ask.snapshot.uri, entry)
@@ -212,7 +229,7 @@ class Completer:
         sure = confidence(answer.raw, answer.tokens, hit.entry.text[: hit.typed], placed.inserted)
         source = Source.CACHE if started is None else Source.MODEL
         suggestion = Suggestion(self._new_id(), placed.text, placed.inserted, placed.start, placed.end, source, sure)
-        ask.case.tells(suggestion, None if started is None else (self._clock() - started) * 1000)
+        ask.case.tells(suggestion, None if started is None else (self._clock() - started) * 1000, signals(costs.engine))
         if not (ask.invoked or hit.entry.shown or policy.is_sure(sure, ask.config.min_confidence)):
             return self._finish(ask, Reason.UNSURE, costs=costs)
         if not ask.case.shows(hit.entry.shown):
@@ -235,4 +252,6 @@ class Completer:
             new_tokens=costs.new_tokens,
             features={**ask.case.features, **costs.checks},
             ruling=ask.case.ruling(reason),
+            exits=engine.exits,
+            saved_tokens=engine.saved_tokens,
         )

@@ -272,6 +272,11 @@ class Workspace:
 
     # Questions
 
+    @property
+    def whole(self) -> WorkspaceIndex | None:
+        """The index, once it has seen every file."""
+        return self.index if self._state == "ready" else None
+
     async def ask(self, question: Callable[[WorkspaceIndex], T]) -> T | None:
         """What ``question`` finds out, on the thread for it; ``None`` without an index."""
 

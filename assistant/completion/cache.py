@@ -25,8 +25,8 @@ class Answer:
     """What the model wrote at a place. ``tokens``: for each token the offset in ``raw`` at which it begins, and its
     log-probability.
 
-    ``hurried`` says that the wall-clock budget ended it: someone who asks by hand is not served it again. ``objected``: the
-    filter of what does not exist has repaired or dropped it.
+    ``hurried`` says that the wall-clock budget or a doubt ended it: someone who asks by hand is not served it again.
+    ``objected``: the filter of what does not exist has repaired or dropped it.
     """
 
     raw: str

@@ -80,17 +80,22 @@ def for_model(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
+def relative_path(name: str, root: str | None) -> str:
+    """A path from the workspace folder, with forward slashes; of a file elsewhere its last two parts."""
+    path = PurePath(name)
+    if root and path.is_relative_to(root):
+        path = path.relative_to(root)
+    elif path.is_absolute():
+        path = PurePath(*path.parts[-2:]) if len(path.parts) > 2 else PurePath(path.name)
+    return for_model("/".join(path.parts))[-200:]
+
+
 def shown_path(snapshot: Snapshot) -> str:
     """The path for the file header: relative to the workspace folder, with forward slashes; a made-up name where there
     is none.
     """
     if snapshot.path:
-        path = PurePath(snapshot.path)
-        if snapshot.root and path.is_relative_to(snapshot.root):
-            path = path.relative_to(snapshot.root)
-        elif path.is_absolute():
-            path = PurePath(*path.parts[-2:]) if len(path.parts) > 2 else PurePath(path.name)
-        return for_model("/".join(path.parts))[-200:]
+        return relative_path(snapshot.path, snapshot.root)
     name = unquote(snapshot.uri.partition("#")[0]).rpartition("/")[2].rpartition(":")[2] or "untitled"
     extension = _EXTENSIONS.get(snapshot.language, snapshot.language)
     return for_model(name if "." in name else f"{name}.{extension}")[-200:]

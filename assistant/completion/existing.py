@@ -1,6 +1,6 @@
-"""A suggestion after the filter: as it was, repaired where it stands, or gone.
+"""A suggestion after the filter: as it was, repaired where it stands, cut off, or gone.
 
-What a suggestion repeats of the line is the user's own: a repair that would touch it drops the suggestion.
+What a suggestion repeats of the line is the user's own: a repair that would touch it drops the suggestion, a cut leaves it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ def checked(checker: Checker | None, snapshot: Snapshot, placed: Placed | None) 
     verdict = checker.check(snapshot, placed.start, placed.end, placed.text)
     if verdict.kind is Kind.OK:
         return placed, False
+    if verdict.kind is Kind.CUT:
+        return cut(placed, len(verdict.text)), True
     return (repaired(placed, verdict.edits) if verdict.kind is Kind.REPAIRED else None), True
+
+
+def cut(placed: Placed, length: int) -> Placed | None:
+    """The first ``length`` characters of a suggestion; what of the line stood in the others stays untouched."""
+    kept = tuple(at for at in placed.over if at < length)
+    end = placed.end - (len(placed.over) - len(kept))
+    left = Placed(placed.text[:length], placed.start, end, kept)
+    return left if left.inserted.strip() else None
 
 
 def repaired(placed: Placed, edits: Sequence[Edit]) -> Placed | None:

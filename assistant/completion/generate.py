@@ -5,6 +5,7 @@ Knows the `TextModel` protocol; does not know why it was asked or what becomes o
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ from assistant.types import Chunk, Confidence, Finish, GenerateRequest, TextMode
 class Answered:
     """The text to keep, for each token of it the offset where it begins and its log-probability; and what it cost.
 
-    ``new_tokens`` counts those that were cut off, too. ``hurried``: the wall-clock budget ended it.
+    ``new_tokens`` counts those that were cut off, too. ``hurried``: the wall-clock budget ended it. ``doubted``: a token
+    that was too unlikely did.
     """
 
     text: str
@@ -26,14 +28,23 @@ class Answered:
     new_tokens: int
     costs: Chunk
     hurried: bool
+    doubted: bool = False
 
 
 async def generate(
-    model: TextModel, request: GenerateRequest, stopper: Stopper, cancel: Cancel, clock: Callable[[], float]
+    model: TextModel,
+    request: GenerateRequest,
+    stopper: Stopper,
+    cancel: Cancel,
+    clock: Callable[[], float],
+    least: float = 0.0,
 ) -> Answered:
-    """Ask and read until ``stopper`` has enough. Raises `EngineError`. The engine stops when this returns, raises or is
-    cancelled.
+    """Ask and read until ``stopper`` has enough, or a token behind the first words has a probability below ``least``.
+
+    Raises `EngineError`. The engine stops when this returns, raises or is cancelled.
     """
+    least = math.log(least) if least > 0 else -math.inf
+    doubted = False
     inner, tokens, costs = Cancel(), list[tuple[int, float]](), _Costs(clock)
     unsubscribe = cancel.subscribe(inner.set)
     stream = model.generate(request, inner)
@@ -43,6 +54,10 @@ async def generate(
             costs.add(chunk)
             tokens += [(len(stopper.text), logprob) for logprob in chunk.logprobs]
             finish = chunk.finish
+            if min(chunk.logprobs, default=0.0) < least and stopper.text.strip():
+                doubted = True
+                stopper.break_off(chunk.text)
+                break
             if stopper.feed(chunk.text) or finish is not None:
                 break
     finally:
@@ -53,7 +68,7 @@ async def generate(
             await close()
     text = stopper.finish(finish)
     kept = tuple(token for token in tokens if token[0] < len(text))
-    return Answered(text, kept, len(tokens), costs.total(), finish is Finish.BUDGET and not stopper.done)
+    return Answered(text, kept, len(tokens), costs.total(), finish is Finish.BUDGET and not stopper.done, doubted)
 
 
 class _Costs:

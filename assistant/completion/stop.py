@@ -18,6 +18,7 @@ from assistant.workspace.parse import is_whole_statement
 
 _LOOK_EVERY = 32  # characters between two looks for a pattern that goes round
 _LOOP = 6  # lines above that may begin a loop
+_WORD = re.compile(r"\w")
 _LINE_HEAD = re.compile(r"([ \t]*)(\w*)")
 _CONTINUES = {"python": frozenset(("else", "elif", "except", "finally", "case"))}
 _CONTINUES_BRACES = frozenset(("else", "catch", "finally", "while"))
@@ -61,6 +62,15 @@ class Stopper:
             if not self.done and self._open_inside(self.text):
                 return self._whole_lines()
         return self.text
+
+    def break_off(self, piece: str) -> None:
+        """What would come next, ``piece``, is not believed: keep the whole lines, or of a single one the whole words."""
+        lines = self._whole_lines() if self.mode.several else ""
+        if not lines or len(lines) >= len(self.text.rstrip()):
+            lines = re.sub(r"\w+$", "", self.text) if _WORD.match(piece) else self.text
+            lines = self._unless_in_string(lines)
+        self._stop(0)
+        self.text = lines
 
     def _whole_lines(self) -> str:
         """The text up to its last line end that is outside brackets and strings; the first line, though not whole, if

@@ -4,9 +4,8 @@ Three sources, the strongest wins: a table mined from docstring-function pairs o
 few pairs by hand, and what the workspace's own docstrings say. Rewrites the question only; the index stays as the code
 is. Knows nothing of ranking.
 
-``python -m assistant.workspace.related OUT FOLDER...`` mines such a table from folders of source, one package each. The shipped
-one was mined by the same algorithm from the training packages with other code, in another order of functions: a new run gives
-a table like it, not the same bytes.
+``python -m assistant.workspace.related OUT FOLDER...`` mines such a table from folders of source, one package each: the same
+bytes for the same folders in any order. The shipped one names the packages it was made of; three minutes of one core.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import json
 import os
 import sys
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from assistant.workspace.store import Store
 
     Floats = NDArray[np.float64]
+    Cells = NDArray[np.int64]
 
 Table = Mapping[str, Mapping[str, float]]
 """For a stem of a question, stems of code with the probability that code holding the one is described by the other."""
@@ -47,7 +47,7 @@ SELF = 0.6
 _MAX_CODE = 40
 _MIN_PAIRS = 15  # a word seen less often has no statistics
 _MAX_OWN = 3_000  # pairs of a workspace: two seconds of a low-priority process
-_BATCH = 1_000
+_BATCH = 2_000
 _NOTHING = ""  # stands in every piece of code and takes the words that nothing explains
 
 _BY_HAND = """
@@ -79,7 +79,7 @@ def by_hand() -> Table:
 @cache
 def shipped() -> Table:
     """The table that comes with the program."""
-    found: dict[str, dict[str, float]] = json.loads(Path(__file__).with_name("related.json").read_text("utf-8"))
+    found: dict[str, dict[str, float]] = json.loads(Path(__file__).with_name("related.json").read_text("utf-8"))["table"]
     return found
 
 
@@ -103,9 +103,9 @@ def mine(pairs: Iterable[Pair], min_pairs: int = _MIN_PAIRS) -> dict[str, dict[s
     return _strongest(*_expect(kept)) if kept else {}
 
 
-def _expect(pairs: Sequence[Pair]) -> tuple[Floats, list[str], list[str]]:
-    """The table [words, codes] after `ROUNDS`, and its words and codes. Memory: the table twice, and 4 bytes for each word and
-    code that stand in one pair.
+def _expect(pairs: Sequence[Pair]) -> tuple[Cells, Floats, list[str], list[str]]:
+    """The probabilities after `ROUNDS` of the words and codes that stand in one pair, their cells (word * len(codes) + code,
+    ascending), and all words and codes. Time and memory (4 bytes) grow with what stands in pairs, not with the whole table.
     """
     import numpy as np
 
@@ -118,32 +118,38 @@ def _expect(pairs: Sequence[Pair]) -> tuple[Floats, list[str], list[str]]:
             ([row[w] for w in described], [column[c] for c in code]) for described, code in pairs[at : at + _BATCH] if described
         ]
         if batch:
-            grids = [np.add.outer(np.array(described), np.array(code)).ravel().astype(np.int32) for described, code in batch]
+            grids = [np.add.outer(np.array(described), np.array(code)).ravel() for described, code in batch]
             sizes = np.concatenate([np.full(len(described), len(code)) for described, code in batch])
             batches.append((np.concatenate(grids), sizes))
-    table = np.ones(len(words) * len(codes))
+    cells = np.unique(np.concatenate([np.unique(grid) for grid, _ in batches])) if batches else np.zeros(0, np.int64)
+    placed = [(np.searchsorted(cells, grid).astype(np.int32), sizes) for grid, sizes in batches]
+    code_of, table = cells % max(1, len(codes)), np.ones(len(cells))
     for _ in range(ROUNDS):
         share = np.zeros_like(table)
-        for cells, sizes in batches:
-            weights = table[cells]
+        for places, sizes in placed:
+            weights = table[places]
             whole = np.repeat(np.add.reduceat(weights, np.concatenate(([0], sizes.cumsum()[:-1]))), sizes)
             weights[weights <= 1e-3 * whole] = 0.0
-            share += np.bincount(cells, weights / np.where(whole > 0, whole, 1.0), len(table))
-        total = share.reshape(len(words), len(codes)).sum(0)
-        table = (share.reshape(len(words), len(codes)) / np.where(total > 0, total, 1.0)).ravel()
+            share += np.bincount(places, weights / np.where(whole > 0, whole, 1.0), len(table))
+        total = np.bincount(code_of, share, len(codes))
+        table = share / np.where(total > 0, total, 1.0)[code_of]
         table[table <= 1e-5] = 0.0
-    found: Floats = table.reshape(len(words), len(codes))
-    return found, words, codes
+    return cells, table, words, codes
 
 
-def _strongest(table: Floats, words: Sequence[str], codes: Sequence[str]) -> dict[str, dict[str, float]]:
-    result: dict[str, dict[str, float]] = defaultdict(dict)
-    for i, word in enumerate(words):
-        likely = sorted((-float(table[i, k]), codes[k]) for k in (table[i] >= MIN_PROBABILITY).nonzero()[0])
-        for p, c in likely:
-            if c != _NOTHING and (word == c or len(result[word]) < MAX_RELATED):
-                result[word][c] = round(-p, 3)
-    return dict(result)
+def _strongest(cells: Cells, table: Floats, words: Sequence[str], codes: Sequence[str]) -> dict[str, dict[str, float]]:
+    likely = [(int(cells[i]) // len(codes), -float(table[i]), codes[cells[i] % len(codes)]) for i in _likely(table)]
+    result: dict[str, dict[str, float]] = {}
+    for row, p, c in sorted(likely):
+        known = result.setdefault(words[row], {})
+        if c != _NOTHING and (words[row] == c or len(known) < MAX_RELATED):
+            known[c] = round(-p, 3)
+    return {word: others for word, others in result.items() if others}
+
+
+def _likely(table: Floats) -> list[int]:
+    found: list[int] = (table >= MIN_PROBABILITY).nonzero()[0].tolist()
+    return found
 
 
 def learn(store: Store) -> None:
@@ -192,9 +198,15 @@ def described(folder: str) -> Iterator[Pair]:
 
 
 def main(out: str, folders: Sequence[str]) -> None:
-    """Mine the source below ``folders`` (one package each) and write the table."""
-    pairs = [pair for folder in folders for pair in islice(described(folder), _MAX_PER_PACKAGE)]
-    Path(out).write_text(json.dumps(mine(pairs), separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
+    """Mine the source below ``folders`` (one package each) and write the table with the folders' names. Says how far it is."""
+    named = {Path(folder).resolve().name: folder for folder in folders}
+    pairs: list[Pair] = []
+    for i, name in enumerate(sorted(named), start=1):
+        pairs += islice(described(named[name]), _MAX_PER_PACKAGE)
+        sys.stderr.write(f"\r{i} of {len(named)} packages, {len(pairs):,} functions")
+    sys.stderr.write("\nlooking for what belongs together ...\n")
+    made = {"sources": sorted(named), "table": mine(pairs)}
+    Path(out).write_text(json.dumps(made, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
 
 
 _MAX_PER_PACKAGE = 1_500  # so that none of them is the table

@@ -7,6 +7,7 @@ are no variables. Strings are not looked into.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,9 +22,12 @@ from assistant.workspace.source import Source
 if TYPE_CHECKING:
     from tree_sitter import Tree
 
-__all__ = ["Occurrence", "bindings"]
+__all__ = ["Occurrence", "Table", "bindings", "mentions"]
 
-_BUILDERS: dict[str, Callable[[Tree, Source], Table]] = {
+_REACHES = {"python": re.compile(r"import\s*\*"), "": re.compile(r"eval|with")}
+"""What makes every name around it unsure."""
+
+_BUILDERS: dict[str, Callable[..., Table]] = {
     "python": python_scopes.build,
     "javascript": javascript_scopes.build,
     "typescript": partial(javascript_scopes.build, strict=True),
@@ -45,6 +49,23 @@ def bindings(text: str, language: str, offset: int) -> tuple[Occurrence, ...] | 
         return None
     source = table.source
     return tuple(o._replace(start=source.char(o.start), end=source.char(o.end)) for o in found)
+
+
+def mentions(tree: Tree, source: Source, language: str, name: str) -> Table | None:
+    """The scopes and mentions of one name in a parsed file: all that `Table.same_variable` needs, without reading the rest.
+
+    ``language`` is our name of it; ``None`` for one without scopes here.
+    """
+    build = _BUILDERS.get(language)
+    if build is None:
+        return None
+    text = source.text
+    places = {found.end() - 1 for found in _REACHES.get(language, _REACHES[""]).finditer(text)}
+    at = text.find(name)
+    while at != -1 and name:
+        places.add(at)
+        at = text.find(name, at + len(name))
+    return build(tree, source, only=sorted(source.byte(place) for place in places))
 
 
 def _table(text: str, language: str) -> Table | None:

@@ -1,7 +1,7 @@
 """What the workspace adds to completion: the same cursors of a real tree, with the current file alone and with the rest of it.
 
-Every cursor is asked in three ways of one engine: without any cache (the model and the current file in its prompt), with the
-file's own n-grams, and with the workspace's n-grams and snippets as well. Greedy, the rest of the line.
+Every cursor is asked in five ways of one engine: the model and the current file alone, with context from the workspace in the
+prompt, with the file's own n-grams, with the workspace's n-grams as well, and with all of it. Greedy, the rest of the line.
 """
 
 from __future__ import annotations
@@ -13,17 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.cancel import Cancel
-from assistant.completion.context import Windows, look
+from assistant.completion.context import Site, Windows, look
 from assistant.completion.open_file import open_file
 from assistant.completion.prompt import fim
+from assistant.completion.retrieval import NOTHING, Retrieval, Retrieved, budget
 from assistant.types import GenerateRequest, ModelInfo, ScoreRequest, Snapshot, Trigger
+from assistant.workspace.index import WorkspaceIndex
+from assistant.workspace.retrieve import WorkspaceRetriever
 from lsp_server.commands.local import language_of
 from lsp_server.engine import EngineClient
 
 LEAST_TARGET = 3
 """Characters that are left of the line; less says nothing."""
 MAX_TOKENS = 48
-WAYS = ("file", "file_ngrams", "workspace")
+WAYS = {
+    "file": "current file",
+    "context": "+ context in prompt",
+    "file_ngrams": "or + its n-grams",
+    "workspace": "+ workspace n-grams",
+    "workspace_context": "+ both, and context",
+}
+"""In the order in which they are asked, for the engine learns the workspace before the fourth. ``workspace`` is as Sotto does
+it with the model's own setting.
+"""
+CONTEXT_TOKENS = 256
+"""For context in the prompt, where the model's own setting is none."""
+PATIENT_MS = 5_000.0
+"""The deadline of a retrieval here: it is the gain that is measured."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +93,26 @@ def cursors(root: Path, texts: dict[str, str], count: int, seed: int = 0) -> lis
     return made
 
 
-async def ask(engine: EngineClient, info: ModelInfo, cursor: Cursor, way: str) -> Tally:
+async def ask(engine: EngineClient, info: ModelInfo, index: WorkspaceIndex, cursor: Cursor, way: str) -> Tally:
     """One cursor, one way."""
-    site = look(cursor.snapshot, Windows.of(info.context, MAX_TOKENS))
-    prompt = fim(info.family, site)
-    file = None if way == "file" else open_file(site, cursor.snapshot)
+    tokens = budget(info, -1) if way == "workspace" else 0
+    tokens = budget(info, -1) or CONTEXT_TOKENS if way in ("context", "workspace_context") else tokens
+    site = look(cursor.snapshot, Windows.of(info.context - tokens, MAX_TOKENS))
+    prompt = fim(info.family, site, await _context(index, cursor.snapshot, site, tokens) if tokens else NOTHING)
+    file = None if way in ("file", "context") else open_file(site, cursor.snapshot)
     request = GenerateRequest(prompt, MAX_TOKENS, stop=("\n",), budget_ms=20_000, file=file)
     text = "".join([chunk.text async for chunk in engine.generate(request, Cancel())])
     score = await engine.score(ScoreRequest(prompt, cursor.target, file=file))
     return Tally(1, int(text.split("\n", 1)[0].rstrip() == cursor.target), score.bits, score.bytes)
+
+
+async def _context(index: WorkspaceIndex, snapshot: Snapshot, site: Site, tokens: int) -> Retrieved:
+    """What a fresh completion at a cursor would be shown, however long it takes."""
+    index.open_buffer(snapshot.path or snapshot.uri, snapshot.text, snapshot.language)
+    index.settle()
+    found = await Retrieval(WorkspaceRetriever(index), PATIENT_MS).at(snapshot, site, tokens, Cancel())
+    index.close_buffer(snapshot.path or snapshot.uri)
+    return found
 
 
 async def teach(engine: EngineClient, texts: dict[str, str]) -> None:

@@ -54,9 +54,16 @@ def _measured(root: Path, cursors: int, model: str, threads: int, console: Conso
         cache.mkdir()
         report: dict[str, Any] = {"path": str(root), **bench.measure(root, cache)}
         report["search_mrr"] = _search_mrr(root, Path(work), console)
-    report["filter"] = _filter(root, console)
-    texts = bench_infill.readable(sorted(root.rglob("*.py")))
-    report["infill"] = asyncio.run(_infill(root, texts, cursors, model, threads, console))
+        texts = bench_infill.readable(sorted(root.rglob("*.py")))
+        index = WorkspaceIndex([root], cache)
+        try:
+            index.scan()
+            report["infill"] = asyncio.run(_infill(texts, index, cursors, model, threads, console))
+        finally:
+            index.close()
+    console.print("names that do not exist ...")
+    for kind, key in (("python", "filter"), ("javascript", "filter_javascript")):
+        report[key] = existence.measure(root, REAL_CASES, PLANTED_CASES, kind=kind).json()
     return report
 
 
@@ -76,13 +83,10 @@ def _search_mrr(root: Path, work: Path, console: Console) -> dict[str, Any]:
     return {"ours": ranks.ours, "bm25": ranks.bm25, "n": ranks.n}
 
 
-def _filter(root: Path, console: Console) -> dict[str, Any]:
-    console.print("names that do not exist ...")
-    return existence.measure(root, real=REAL_CASES, planted=PLANTED_CASES).json()
-
-
-async def _infill(root: Path, texts: dict[str, str], count: int, model: str, threads: int, console: Console) -> dict[str, Any]:
-    places = bench_infill.cursors(root, texts, count)
+async def _infill(
+    texts: dict[str, str], index: WorkspaceIndex, count: int, model: str, threads: int, console: Console
+) -> dict[str, Any]:
+    places = bench_infill.cursors(Path(index.roots[0]), texts, count)
     tallies = dict.fromkeys(bench_infill.WAYS, bench_infill.Tally())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with local_completer(model, threads) as (engine, _, info):
@@ -92,7 +96,7 @@ async def _infill(root: Path, texts: dict[str, str], count: int, model: str, thr
                 if way == "workspace":
                     await bench_infill.teach(engine, texts)
                 for place in places:
-                    tallies[way] += await bench_infill.ask(engine, info, place, way)
+                    tallies[way] += await bench_infill.ask(engine, info, index, place, way)
                     progress.advance(bar)
     return {**bench_infill.figures(tallies), "n": len(places), "files": len(texts)}
 
@@ -136,7 +140,7 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _lines(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    search, infill, names, mrr = report["search_ms"], report["infill"], report["filter"], report["search_mrr"]
+    search, infill, mrr = report["search_ms"], report["infill"], report["search_mrr"]
     yield "source", f"{report['files']} files, {report['source_mb']:.1f} MB"
     yield (
         "first index",
@@ -148,8 +152,11 @@ def _lines(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "search p50 / p95", f"{search['p50']:.1f} / {search['p95']:.1f} ms"
     yield "memory at most", f"{report['rss_mb']:.0f} MB"
     if infill["n"]:
-        for way, label in zip(bench_infill.WAYS, ("current file", "+ its n-grams", "+ workspace"), strict=True):
+        for way, label in bench_infill.WAYS.items():
             yield f"rest of line, {label}", f"{infill[f'em_{way}']:.1f} % exact, {infill[f'bpb_{way}']:.3f} bits/byte"
-    yield "names that do not exist", f"{100 * names['caught']:.0f} % caught, {100 * names['false_alarms']:.2f} % false alarms"
+    for label, found in (("Python", report["filter"]), ("JavaScript, TypeScript", report["filter_javascript"])):
+        if found["real"]:
+            shares = f"{100 * found['caught']:.0f} % caught, {100 * found['false_alarms']:.2f} % false alarms"
+            yield f"names that do not exist, {label}", shares
     if mrr["n"]:
         yield "search by documentation", f"MRR {mrr['ours']:.3f}, BM25 {mrr['bm25']:.3f} ({mrr['n']} questions)"

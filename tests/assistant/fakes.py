@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -25,12 +26,16 @@ _TOKEN = re.compile(r"\s?\w{1,4}|\n[ \t]*|\s+|[^\w\s]")
 
 @dataclass(frozen=True)
 class Canned:
-    """One output: its text, the natural-log probability of each token, and how it ends if nothing stops it before."""
+    """One output: its text, the natural-log probability of each token, and how it ends if nothing stops it before.
+
+    The tokens at the indices in ``doubts`` have a probability of 0.1 instead.
+    """
 
     text: str
     logprob: float = -0.1
     finish: Finish = Finish.END
     error: str = ""
+    doubts: tuple[int, ...] = ()
 
 
 class FakeModel:
@@ -70,7 +75,7 @@ class FakeModel:
                     finish = Finish.LENGTH
                     break
                 self.steps += 1
-                yield Chunk(token, (canned.logprob,))
+                yield Chunk(token, (math.log(0.1) if count in canned.doubts else canned.logprob,))
             ended = finish
             yield self._last(finish)
         finally:

@@ -110,11 +110,26 @@ def test_an_unsure_start_may_have_a_sure_end() -> None:
     async def main() -> None:
         model = FakeModel()
         service = completer(model)
-        model.add(Canned("foo(bar)", logprob=math.log(0.3)))
+        model.add(Canned("foo(bar)", logprob=math.log(0.5)))
         assert (await ask(service, snapshot("x = |\n"))).reason is Reason.UNSURE
         # The user types the letters the model doubted; in the fake all tokens are alike, so what is left is as unsure.
         assert (await ask(service, snapshot("x = foo(|\n"))).reason is Reason.UNSURE
         assert len(model.requests) == 1
+
+    run(main())
+
+
+def test_who_asks_by_hand_gets_the_doubted_rest_too() -> None:
+    async def main() -> None:
+        said = Canned("foo(bar)", doubts=(1,))
+        model = FakeModel(said, said)
+        service = completer(model)
+        shown = (await ask(service, snapshot("x = |\n"))).suggestion
+        assert shown is not None
+        assert shown.text == "foo"
+        by_hand = (await ask(service, snapshot("x = |\n", trigger=Trigger.INVOKED))).suggestion
+        assert by_hand is not None
+        assert by_hand.text == "foo(bar)"
 
     run(main())
 

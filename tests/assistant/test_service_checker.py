@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assistant.completion.existing import repaired
+from assistant.completion.existing import cut, repaired
 from assistant.completion.postprocess import Placed
 from assistant.service import Completer
 from assistant.types import Reason, Snapshot, Source, Trigger
@@ -103,3 +103,26 @@ def test_repairs_move_what_the_line_has_already() -> None:
     assert repaired(placed, [Edit(4, 7, "barrel")]) == Placed("foo(barrel, x)", 3, 4, (13,))
     assert repaired(placed, [Edit(8, 11, "y")]) is None
     assert repaired(Placed("ab", 0, 0), [Edit(0, 2, " ")]) is None
+
+
+def test_a_right_word_before_a_wrong_name_is_shown(tmp_path: Path) -> None:
+    async def main() -> None:
+        model = FakeModel("ication, env=everything_else)")
+        completer = service(model, Existence(inline=True))
+        text = "def build(application):\n    return str(appl)\n"
+        at = text.index("appl)") + 4
+        path = tmp_path / "app.py"
+        here = Snapshot(path.as_uri(), "python", text, at, 1, str(path), str(tmp_path), Trigger.INVOKED)
+        answer = await ask(completer, here)
+        assert answer.suggestion is not None
+        assert (answer.suggestion.text, answer.suggestion.start, answer.suggestion.end) == ("ication", at, at)
+        assert answer.features["existence"] == 1.0
+
+    run(main())
+
+
+def test_a_cut_gives_back_what_the_line_has_behind_it() -> None:
+    placed = Placed("foo(bar)", 3, 5, (3, 7))
+    assert cut(placed, 7) == Placed("foo(bar", 3, 4, (3,))
+    assert cut(placed, 3) == Placed("foo", 3, 3)
+    assert cut(Placed("(  x", 0, 1, (0,)), 2) is None

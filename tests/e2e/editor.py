@@ -62,7 +62,7 @@ class Editor:
         ``options`` are settings over those of all tests; ``more`` are parameters of `initialize`, or replace some. Without
         ``confirm`` the client never says `initialized`.
         """
-        self.settings = {"model": MODEL, "minConfidence": 0, **(options or {})}
+        self.settings = {"model": MODEL, "minConfidence": 0, "stopBelow": 0, **(options or {})}
         result: Json = self.client.call(
             "initialize",
             {

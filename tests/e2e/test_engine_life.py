@@ -112,7 +112,7 @@ def test_a_usable_model_in_the_settings_is_all_it_takes(make_editor: MakeEditor,
     editor = make_editor()
     editor.start(options={"model": str(tmp_path / "nowhere")}, wait=False)
     editor.wait_status(lambda now: now["state"] == "failed")
-    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"sotto": {"model": MODEL, "minConfidence": 0}}})
+    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"sotto": {"model": MODEL, "minConfidence": 0, "stopBelow": 0}}})
     editor.ready()
     assert editor.open(EASY).complete() is not None
     assert editor.client.notified("didChangeStatus")[-1]["kind"] == "Normal"
@@ -163,7 +163,7 @@ def test_switched_off_there_is_no_engine(make_editor: MakeEditor) -> None:
     status = editor.status()
     assert (status["state"], status["enginePid"], status["lastReason"]) == ("off", None, "disabled")
     editor.client.notify(
-        "workspace/didChangeConfiguration", {"settings": {"enabled": True, "model": MODEL, "minConfidence": 0}}
+        "workspace/didChangeConfiguration", {"settings": {"enabled": True, "model": MODEL, "minConfidence": 0, "stopBelow": 0}}
     )
     pid = editor.ready()["enginePid"]
     assert editor.open(EASY).complete() is not None

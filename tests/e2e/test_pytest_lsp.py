@@ -51,7 +51,7 @@ async def client(lsp_client: LanguageClient) -> AsyncIterator[None]:
     await lsp_client.initialize_session(
         types.InitializeParams(
             capabilities=capabilities,
-            initialization_options={"model": MODEL, "minConfidence": 0, "telemetry": False},
+            initialization_options={"model": MODEL, "minConfidence": 0, "stopBelow": 0, "telemetry": False},
             workspace_folders=[types.WorkspaceFolder("file:///project", "project")],
         )
     )

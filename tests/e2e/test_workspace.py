@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.editor import Editor
+from tests.e2e.editor import CURSOR, Editor
 from tests.e2e.raw_client import PATIENCE_S
 
 MakeEditor = Callable[..., Editor]
@@ -273,3 +273,25 @@ def test_progress_of_a_first_index_and_a_quick_end(make_editor: MakeEditor, tmp_
 def _values(editor: Editor, kind: str) -> list[Json]:
     values = [params["value"] for params in editor.client.notified("$/progress")]
     return [value for value in values if value["kind"] == kind]
+
+
+def prompt_tokens(editor: Editor, folder: Path, tokens: int) -> int:
+    """How long prompts get in a call of what another file of the folder defines."""
+    editor.start(options={"contextTokens": tokens}, folders=[folder])
+    indexed(editor)
+    text = f"from net.retry import call_again\n\n\ndef again(request):\n    return call_again({CURSOR}\n"
+    document = editor.open(text, (folder / "shop" / "again.py").as_uri())
+    for key in "requ":  # what is found after the deadline counts for the next key
+        document.complete()
+        editor.settle()
+        document.type(key)
+    document.complete()
+    assert editor.close() == 0
+    ((length,),) = editor.rows("SELECT max(prompt_tokens) FROM opportunity WHERE kind = 'inline'")
+    return int(length)
+
+
+def test_context_from_other_files_enters_the_prompt_where_it_is_wanted(make_editor: MakeEditor, folder: Path) -> None:
+    without, with_context = (prompt_tokens(make_editor(), folder, tokens) for tokens in (0, 300))
+    stub = "def call_again(request)  # Retry a failed request with pauses"
+    assert with_context - without > len(stub) / 5, "the stub of what is called, and its path"

@@ -1,4 +1,4 @@
-"""How much of what does not exist the filter catches, and how often it objects to real code, on any tree of Python files.
+"""How much of what does not exist the filter catches, and how often it objects to real code, on any tree of files.
 
 `measure` is what a command prints. Modules are read at once here; the time of a check is taken on its second run.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.types import Snapshot
+from assistant.workspace import languages
 from assistant.workspace.existence.checker import Existence
 from assistant.workspace.existence.known import STANDARD, compiled_outline
 from assistant.workspace.existence.planting import COMMON, Case, Tree, mentioned, planted_cases, real_cases
@@ -55,7 +56,8 @@ class Report:
 
 def snapshot(tree: Tree, case: Case) -> Snapshot:
     """The file of a case as its user sees it."""
-    return Snapshot(Path(case.path).as_uri(), "python", case.text, case.offset, path=case.path, root=str(tree.root))
+    language = languages.language_of(case.path)
+    return Snapshot(Path(case.path).as_uri(), language, case.text, case.offset, path=case.path, root=str(tree.root))
 
 
 def ask(checker: Existence, tree: Tree, case: Case) -> Verdict:
@@ -65,7 +67,7 @@ def ask(checker: Existence, tree: Tree, case: Case) -> Verdict:
 
 def checker_of(tree: Tree) -> Existence:
     """A filter for a tree."""
-    return Existence(is_defined=tree.defined.__contains__, inline=True)
+    return Existence(is_defined=tree.defined.__contains__, is_written=tree.words.__contains__, inline=True)
 
 
 def on_real(report: Report, checker: Existence, tree: Tree, cases: Iterable[Case]) -> None:
@@ -136,7 +138,10 @@ def on_completions(checker: Existence, tree: Tree, said: Iterable[Said], library
             kind = "right"
         else:
             names = mentioned(
-                one.case.text[: one.start] + one.text + one.case.text[one.end :], one.start, one.start + len(one.text)
+                one.case.path,
+                one.case.text[: one.start] + one.text + one.case.text[one.end :],
+                one.start,
+                one.start + len(one.text),
             )
             kind = "invented" if names - library - tree.words - COMMON else "other"
         total, caught = getattr(result, kind)
@@ -155,9 +160,9 @@ def library_words(folders: Iterable[Path]) -> frozenset[str]:
     return frozenset(found | set(dir(builtins)))
 
 
-def measure(root: Path, real: int = 300, planted: int = 150, seed: int = 0) -> Report:
-    """Both measurements on the Python files under ``root``."""
-    tree, report = Tree(root), Report()
+def measure(root: Path, real: int = 300, planted: int = 150, seed: int = 0, kind: str = "python") -> Report:
+    """Both measurements on the files of a kind (`planting.KINDS`) under ``root``."""
+    tree, report = Tree(root, kind), Report()
     checker = checker_of(tree)
     on_real(report, checker, tree, real_cases(tree, real, seed))
     on_planted(report, checker, tree, planted_cases(tree, planted, seed))

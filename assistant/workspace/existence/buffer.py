@@ -41,27 +41,23 @@ class Page:
         return data[: self.hole[0]] + b" " + data[self.hole[1] :]
 
 
-class Buffer:
-    """Keeps what was read of one document."""
+class Reparsed:
+    """The tree of one document, parsed anew only where its text has changed."""
 
-    def __init__(self) -> None:
-        self._parser: Parser | None = languages.parser("python")
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._parser: Parser | None = languages.parser(language)
         self._source: Source | None = None
         self._tree: Tree | None = None
-        self._pieces: dict[bytes, Outline] = {}
 
-    def page(self, text: str, start: int, end: int) -> Page | None:
-        """``text`` with the suggestion at ``[start, end)`` (code points) in it; ``None`` for one that is not read."""
+    def read(self, text: str) -> tuple[Source, Tree] | None:
+        """The tree of ``text``; ``None`` for one that is not read."""
         if self._parser is None or len(text) > MAX_CHARS:
             return None
         source = Source(text)
         tree = parse(self._parser, source.data, self._edited(source))
         self._source, self._tree = source, tree
-        if tree is None:
-            return None
-        root = tree.root_node
-        hole = source.byte(start), source.byte(end)
-        return Page(source, root, self._outline(root, source), hole)
+        return (source, tree) if tree is not None else None
 
     def _edited(self, new: Source) -> Tree | None:
         """The last tree, told what has changed since."""
@@ -73,6 +69,25 @@ class Buffer:
         ends = len(old.data) - same, len(new.data) - same
         tree.edit(start, *ends, _point(old.data, start), _point(old.data, ends[0]), _point(new.data, ends[1]))
         return tree
+
+
+class Buffer:
+    """Keeps what was read of one Python document."""
+
+    language = "python"
+
+    def __init__(self) -> None:
+        self._trees = Reparsed(self.language)
+        self._pieces: dict[bytes, Outline] = {}
+
+    def page(self, text: str, start: int, end: int) -> Page | None:
+        """``text`` with the suggestion at ``[start, end)`` (code points) in it; ``None`` for one that is not read."""
+        read = self._trees.read(text)
+        if read is None:
+            return None
+        source, tree = read
+        hole = source.byte(start), source.byte(end)
+        return Page(source, tree.root_node, self._outline(tree.root_node, source), hole)
 
     def _outline(self, root: Node, source: Source) -> Outline:
         whole = Outline()

@@ -20,4 +20,10 @@ def checker_of(index: WorkspaceIndex | None) -> Existence:
     def is_defined(name: str) -> bool:
         return any("." not in symbol.qualified for symbol in lookup.definitions(name, 20))
 
-    return Existence(buffer=buffer, is_defined=is_defined)
+    def is_written(name: str) -> bool:
+        word = name.lower()  # as the index keeps identifiers
+        if index.store.query("SELECT 1 FROM identifier WHERE name = ?", (word,)):
+            return True
+        return any(word in made.identifiers for made in buffers.records().values())
+
+    return Existence(buffer=buffer, is_defined=is_defined, is_written=is_written)

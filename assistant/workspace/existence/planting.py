@@ -1,10 +1,11 @@
 """Real code as suggestions, and the same with one thing in it that does not exist.
 
-A case is the rest of a line behind a random place in it. Recipe of a planted one: take a name of that rest by chance (a bare
-name that is read, an attribute, a keyword argument, an imported name) or a call, and make of it, by chance,
-``order`` (its words in another order; a single word with two letters swapped), ``plural`` (an "s" more or less),
-``invented`` (a word of another name of the file appended), or ``borrowed`` (a name that the tree gives only to a method of
-an unrelated class, in place of an attribute of ``self`` or of a module); a call gets an argument too many or loses one.
+A case is the rest of a line behind a random place in it, of Python or of JavaScript and TypeScript. Recipe of a planted one:
+take a name of that rest by chance (a bare name that is read, an attribute, a keyword argument, an imported name) or a call, and
+make of it, by chance, ``order`` (its words in another order; a single word with two letters swapped), ``plural`` (an "s" more
+or less), ``invented`` (a word of another name of the file appended), or, in Python, ``borrowed`` (a name that the tree gives
+only to a method of an unrelated class, in place of an attribute of ``self`` or of a module); a call of Python gets an argument
+too many or loses one.
 Whatever name comes out is used nowhere in the tree, in the standard library's top names and in the builtin types, but for
 ``borrowed``. Uses none of the filter's own judgement.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,25 +50,26 @@ class Case:
 
 
 class Tree:
-    """The Python files under a folder."""
+    """The files under a folder in one of `KINDS`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root = root.resolve()
+    def __init__(self, root: Path, kind: str = "python") -> None:
+        self.root, self.kind = root.resolve(), KINDS[kind]
         self.files: dict[str, str] = {}
-        for path in sorted(root.rglob("*.py")):
-            if path.stat().st_size <= MAX_FILE:
+        for path in sorted(self.root.rglob("*")):
+            is_code = path.suffix in self.kind.suffixes and not {"node_modules", "dist"} & set(
+                path.relative_to(self.root).parts
+            )
+            if is_code and path.is_file() and path.stat().st_size <= MAX_FILE:
                 self.files[str(path)] = path.read_text("utf-8", "replace").replace("\r\n", "\n")
         self.words = frozenset(word for text in self.files.values() for word in _WORD.findall(text))
-        self.defined = frozenset(
-            word for text in self.files.values() for word in re.findall(r"^(?:async )?(?:def|class) (\w+)", text, re.MULTILINE)
-        )
+        self.defined = frozenset(word for text in self.files.values() for word in self.kind.defined.findall(text))
         self.methods = _only_methods(self.files)
         self._roots: dict[str, tuple[Source, Node]] = {}
 
     def parsed(self, path: str) -> tuple[Source, Node] | None:
         """A file and its syntax tree; ``None`` for one with errors."""
         if path not in self._roots:
-            parser = languages.parser("python")
+            parser = languages.parser(languages.language_of(path))
             source = Source(self.files[path])
             if parser is None:
                 return None
@@ -126,7 +128,14 @@ def _is_code(tree: Tree, path: str, at: int) -> bool:
         return False
     source, root = parsed
     here: Node | None = root.descendant_for_byte_range(source.byte(at), source.byte(at) + 1)
-    while here is not None and here.type not in ("string", "comment", "concatenated_string", "interpolation"):
+    while here is not None and here.type not in (
+        "string",
+        "comment",
+        "concatenated_string",
+        "interpolation",
+        "jsx_text",
+        "regex",
+    ):
         here = here.parent
     return here is None
 
@@ -152,7 +161,7 @@ def plant(tree: Tree, case: Case, rng: random.Random) -> Case | None:
     low, high = source.byte(case.offset), source.byte(case.offset + len(case.rest))
     targets: dict[str, list[Node]] = {}
     for node in _inside(root, low, high):
-        kind = _kind(node, source, low, high)
+        kind = tree.kind.planted(node, source)
         if kind:
             targets.setdefault(kind, []).append(node)
     if not targets:
@@ -178,7 +187,7 @@ def _inside(root: Node, low: int, high: int) -> Iterator[Node]:
                 yield node
 
 
-def _kind(node: Node, source: Source, low: int, high: int) -> str:
+def _in_python(node: Node, source: Source) -> str:
     """What may be planted at a node, "" for nothing."""
     outer = node.parent
     if outer is None:
@@ -200,14 +209,15 @@ def _kind(node: Node, source: Source, low: int, high: int) -> str:
     return "name" if is_read or value else ""
 
 
-def mentioned(text: str, start: int, end: int) -> set[str]:
+def mentioned(path: str, text: str, start: int, end: int) -> set[str]:
     """The names that ``text[start:end]`` mentions and does not bind: read, behind a dot, of keywords, imported."""
-    parser, source = languages.parser("python"), Source(text)
+    parser, source = languages.parser(languages.language_of(path)), Source(text)
+    planted = next(kind.planted for kind in KINDS.values() if Path(path).suffix in kind.suffixes)
     if parser is None:
         return set()
     low, high = source.byte(start), source.byte(end)
     nodes = _covered(parser.parse(source.data).root_node, low, high)
-    return {source.of(node) for node in nodes if _kind(node, source, low, high) not in ("", "arity")}
+    return {source.of(node) for node in nodes if planted(node, source) not in ("", "arity")}
 
 
 def _covered(root: Node, low: int, high: int) -> Iterator[Node]:
@@ -230,7 +240,7 @@ def _is_written(node: Node) -> bool:
 
 def _renamed(tree: Tree, case: Case, node: Node, kind: str, source: Source, rng: random.Random) -> tuple[str, str]:
     name = source.of(node)
-    ways = ["order", "plural", "invented", *(["borrowed"] if kind == "attribute" else [])]
+    ways = ["order", "plural", "invented", *(["borrowed"] if kind == "attribute" and tree.methods else [])]
     how = rng.choice(ways)
     if how == "borrowed":
         return how, _borrowed(tree, case, node, source, rng)
@@ -256,7 +266,8 @@ def _plural(name: str, case: Case, rng: random.Random) -> str:
 def _invented(name: str, case: Case, rng: random.Random) -> str:
     parts = sorted({part for word in _WORD.findall(case.text) for part in word.lower().split("_") if 3 <= len(part) <= 8})
     part = rng.choice(parts) if parts else "value"
-    return name + part.capitalize() if name[:1].isupper() else f"{name}_{part}"
+    is_camel = name[:1].isupper() or not case.path.endswith(".py")
+    return name + part.capitalize() if is_camel else f"{name}_{part}"
 
 
 def _borrowed(tree: Tree, case: Case, node: Node, source: Source, rng: random.Random) -> str:
@@ -295,4 +306,52 @@ def _argument(node: Node, source: Source, rng: random.Random) -> tuple[str, str]
     return "less", f"({kept})"
 
 
+_READING = (
+    "arguments binary_expression return_statement subscript_expression unary_expression parenthesized_expression new_expression"
+    " call_expression template_substitution spread_element ternary_expression array await_expression"
+)
+
+
+def _in_javascript(node: Node, source: Source) -> str:
+    """The same for JavaScript and TypeScript."""
+    outer = node.parent
+    if outer is None or source.of(node) in _NEVER:
+        return ""
+    if node.type == "property_identifier" and outer.type == "member_expression":
+        written = outer.parent is not None and outer.parent.type in ("assignment_expression", "update_expression")
+        is_left = written and outer.parent is not None and outer.parent.named_children[0] == outer
+        return "" if is_left else "attribute"
+    if node.type != "identifier":
+        return ""
+    if outer.type == "import_specifier":
+        return "import" if outer.child_by_field_name("alias") is None else ""
+    is_value = outer.type in ("variable_declarator", "assignment_expression", "pair") and node == outer.named_children[-1]
+    is_object = outer.type == "member_expression" and outer.child_by_field_name("object") == node
+    is_read = outer.type in _READING.split() or is_object or (is_value and outer.named_child_count > 1)
+    return "name" if is_read else ""
+
+
+_UNTOUCHED = "this super undefined require module exports console window document prototype length"
+_NEVER = frozenset(_UNTOUCHED.split())
+
+
+@dataclass(frozen=True)
+class Planting:
+    """Which files are of a kind, what they define at the top of a line, and what may be planted at a node."""
+
+    suffixes: tuple[str, ...]
+    defined: re.Pattern[str]
+    planted: Callable[[Node, Source], str]
+
+
+_TOP = (
+    r"^(?:export )?(?:default )?(?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let|var|interface|type|enum) "
+    r"([A-Za-z_$][\w$]*)"
+)
+KINDS = {
+    "python": Planting((".py",), re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE), _in_python),
+    "javascript": Planting(
+        (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts"), re.compile(_TOP, re.MULTILINE), _in_javascript
+    ),
+}
 COMMON = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float, object, type) for name in dir(kind))

@@ -14,6 +14,7 @@ class Kind(str, Enum):
 
     OK = "ok"
     REPAIRED = "repaired"
+    CUT = "cut"
     DROPPED = "dropped"
 
 
@@ -29,7 +30,8 @@ class Edit:
 @dataclass(frozen=True)
 class Verdict:
     """``text``: the suggestion to show, "" when there is none. ``reasons``: a sentence for each objection, for people.
-    ``kinds``: the objections' kinds. ``edits``: what was repaired, in order and apart, in offsets of the text that was given.
+    ``kinds``: the objections' kinds. ``edits``: what was repaired or cut off, in order and apart, in offsets of the text that
+    was given.
     """
 
     kind: Kind

@@ -8,6 +8,7 @@ uncertain is marked so. Labels, property names and JSX's lower-case tags are no 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assistant.workspace.grammar.javascript_patterns import Patterns
@@ -38,9 +39,11 @@ _DECLARED = ("function_declaration", "generator_function_declaration", "function
 _HOISTS = ("function", "module", "static", "namespace")  # where ``var`` goes
 
 
-def build(tree: Tree, source: Source, strict: bool = False) -> Table:
-    """The scopes of a parsed file. ``strict``: functions in blocks are the block's own, as in every module."""
-    walk = _Walk(tree.root_node, source, strict or _STRICT.search(source.text) is not None)
+def build(tree: Tree, source: Source, only: Sequence[int] | None = None, strict: bool = False) -> Table:
+    """The scopes of a parsed file. ``strict``: functions in blocks are the block's own, as in every module. ``only`` as in
+    `Walk`.
+    """
+    walk = _Walk(tree.root_node, source, strict or _STRICT.search(source.text) is not None, only)
     walk.run()
     return walk.table
 
@@ -56,8 +59,8 @@ def resolve(scope: Scope, name: str, space: str) -> tuple[Scope, str] | None:
 
 
 class _Walk(Patterns):
-    def __init__(self, root: Node, source: Source, strict: bool) -> None:
-        super().__init__(root, source, resolve)
+    def __init__(self, root: Node, source: Source, strict: bool, only: Sequence[int] | None) -> None:
+        super().__init__(root, source, resolve, only)
         self._strict = strict
         self._bodies: list[Scope] = []
         self._enter = {

@@ -6,6 +6,7 @@ One iterative walk; a binding anywhere in a scope makes the name local to all of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assistant.workspace.grammar.scope_table import Scope, Table, Walk
@@ -31,9 +32,9 @@ _PATTERNS = (
 _FLAT = ("function", "lambda", "module")  # where a walrus in a comprehension binds
 
 
-def build(tree: Tree, source: Source) -> Table:
-    """The scopes of a parsed Python file."""
-    walk = _Walk(tree.root_node, source)
+def build(tree: Tree, source: Source, only: Sequence[int] | None = None) -> Table:
+    """The scopes of a parsed Python file. ``only`` as in `Walk`."""
+    walk = _Walk(tree.root_node, source, only)
     walk.run()
     return walk.table
 
@@ -61,8 +62,8 @@ def _module_of(scope: Scope) -> Scope:
 
 
 class _Walk(Walk):
-    def __init__(self, root: Node, source: Source) -> None:
-        super().__init__(root, source, _resolve)
+    def __init__(self, root: Node, source: Source, only: Sequence[int] | None) -> None:
+        super().__init__(root, source, _resolve, only)
         self._enter = {
             "identifier": self._read,
             "function_definition": self._function,

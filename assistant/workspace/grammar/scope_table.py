@@ -5,7 +5,8 @@ Offsets are bytes. Knows the chain of scopes, not the languages: what a scope le
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -102,10 +103,14 @@ class Table:
 
 
 class Walk:
-    """Fills a table: every node is visited with its scope, by the handler of its type or else child by child."""
+    """Fills a table: every node is visited with its scope, by the handler of its type or else child by child.
 
-    def __init__(self, root: Node, source: Source, resolve: Resolve) -> None:
+    ``only``: bytes in rising order; nodes that hold none of them are passed over (nothing there is of interest).
+    """
+
+    def __init__(self, root: Node, source: Source, resolve: Resolve, only: Sequence[int] | None = None) -> None:
         self.table = Table(resolve, source, errors=errors(root))
+        self._only = only
         self.module = Scope("module", None, root.start_byte, root.end_byte)
         self._pending: list[tuple[Node, Scope]] = [(root, self.module)]
         self._enter: dict[str, Callable[[Node, Scope], None]] = {}
@@ -114,11 +119,17 @@ class Walk:
         pending, enter = self._pending, self._enter
         while pending:
             node, scope = pending.pop()
+            if self._only is not None and not self._holds(node, self._only):
+                continue
             handler = enter.get(node.type)
             if handler is not None:
                 handler(node, scope)
             else:
                 self.children(node, scope)
+
+    def _holds(self, node: Node, only: Sequence[int]) -> bool:
+        i = bisect_left(only, node.start_byte)
+        return i < len(only) and only[i] < node.end_byte
 
     def text(self, node: Node | None) -> str:
         return self.table.source.of(node)

@@ -117,3 +117,40 @@ def test_white_space_that_was_rewritten_does_not_shift_it() -> None:
 
 def test_no_tokens_no_confidence() -> None:
     assert confidence("foo", (), "", "foo") is None
+
+
+CUTS = {
+    "before a bracket": ("x = |", LINE, "foo(bar)", 1, "foo"),
+    "the half word goes too": ("x = |", LINE, "first.second_name", 3, "first."),
+    "a half of the only word is nothing": ("x = |", LINE, "second_name", 1, ""),
+    "what was typed is no word of the suggestion": ("x = sec|", LINE, "ond(a, b)", 3, "ond(a"),
+    "the first token is never cut": ("x = |", LINE, "foo(bar)", 0, "foo(bar)"),
+    "whole lines of several": ("def f(x):|", Mode(Shape.BLOCK), "\n    a = 1\n    b = x.go()\n", 8, "\n    a = 1"),
+    "whole words of the first of several": ("def f(x):|", Mode(Shape.BLOCK), "\n    b = x.go(1)\n", 7, "\n    b = x.go"),
+    "no open string of several lines": ("x = |", LINE, 'f("""ab cd', 5, ""),
+}
+
+
+@pytest.mark.parametrize(("text", "mode", "said", "doubted", "kept"), CUTS.values(), ids=CUTS)
+def test_what_is_doubted_is_cut_off_and_the_engine_stops_there(
+    text: str, mode: Mode, said: str, doubted: int, kept: str
+) -> None:
+    async def main() -> None:
+        model = FakeModel(Canned(said, doubts=(doubted,)))
+        answer = await generate(model, REQUEST, Stopper(site(text), mode), Cancel(), now, least=0.4)
+        assert answer.text == kept
+        assert answer.doubted == (doubted > 0)
+        if doubted:
+            assert model.finished == [Finish.CANCELLED]
+            assert model.steps == doubted + 1
+
+    run(main())
+
+
+def test_nothing_is_cut_off_unless_asked() -> None:
+    async def main() -> None:
+        model = FakeModel(Canned("foo(bar)", doubts=(1,)))
+        answer = await generate(model, REQUEST, Stopper(site("x = |"), LINE), Cancel(), now)
+        assert (answer.text, answer.doubted) == ("foo(bar)", False)
+
+    run(main())

@@ -18,6 +18,7 @@ from assistant.cancel import Cancelled
 from assistant.config import Config
 from assistant.workspace import scan as scan_module
 from assistant.workspace.index import WorkspaceIndex
+from assistant.workspace.lookup import Lookup
 from assistant.workspace.record import Record
 from assistant.workspace.record import record as record_of
 from assistant.workspace.walk import Limits
@@ -248,6 +249,25 @@ def test_bad_files_are_told_once_and_stop_nothing(root: Path, tmp_path: Path) ->
     names = {os.path.basename(path) for path in index.contents()["files"]}
     assert names == {"latin.py", "wide.py", "long_name.py", "mixed.py"}
     assert index.store.query("SELECT files FROM identifier WHERE name = 'short_one'") == [(1,)]
+    index.close()
+
+
+def test_a_line_of_ten_megabytes_holds_nobody_up(root: Path, tmp_path: Path) -> None:
+    """On disk it is left out; typed into, it is out of sight until it is shorter, and other buffers are read meanwhile."""
+    (root / "data.py").write_text("x = [" + "1, " * 3_400_000 + "]\n")
+    (root / "a.py").write_text("def fine(): pass\n")
+    index = index_of(root, tmp_path / "cache")
+    index.scan()
+    index.open_buffer(str(root / "wide.py"), "x = [" + "1, " * 3_400_000)
+    index.open_buffer(str(root / "b.py"), "def typed(): pass\n")
+    assert index.settle(30)
+    known = Lookup(index)
+    assert symbols(index) == {"fine"}
+    assert known.definitions("typed")
+    assert not known.outline(str(root / "wide.py"))
+    index.open_buffer(str(root / "wide.py"), "def short(): pass\n")
+    assert index.settle(30)
+    assert known.definitions("short")
     index.close()
 
 

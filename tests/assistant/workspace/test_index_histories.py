@@ -1,9 +1,10 @@
-"""The index equals one built afresh, whatever happened before: edits, renames, deletes, buffers, a jumping clock."""
+"""The index equals one built afresh, whatever happened before: edits, renames, deletes, checkouts, buffers, a jumping clock."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,11 @@ TEXTS = [
     "function f(a) { return g(a); }\n",
     "bad \0 byte\n",
 ]
+BRANCHES = {
+    "one": {"a.py": 0, "util/c.py": 1, "deep/er/e.go": 3},
+    "two": {"a.py": 1, "b.py": 2, "util/d.js": 7, "util/c.py": 6},
+}
+"""The files of two branches, and which text each has."""
 OPEN_TEXTS = [text for text in TEXTS if "\0" not in text]
 
 
@@ -36,6 +42,8 @@ class Histories(RuleBasedStateMachine):
         self.folder = Path(os.path.realpath(tempfile.mkdtemp()))
         self.root = self.folder / "root"
         self.root.mkdir()
+        if shutil.which("git"):
+            self.commit()
         self.clock = Clock()
         self.open: dict[str, str] = {}
         self.index = index_of(self.root, self.folder / "cache", self.clock)
@@ -47,6 +55,28 @@ class Histories(RuleBasedStateMachine):
 
     def path(self, name: str) -> Path:
         return self.root / name
+
+    def git(self, *arguments: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=none")
+        subprocess.run(["git", "-C", str(self.root), *who, *arguments], check=True, capture_output=True)
+
+    def commit(self) -> None:
+        """Two branches that have nothing in common but names."""
+        self.git("init", "-q")
+        for branch, files in BRANCHES.items():
+            self.git("checkout", "-q", "--orphan", branch)
+            self.git("rm", "-rfq", "--ignore-unmatch", ".")
+            for name, text in files.items():
+                self.path(name).parent.mkdir(parents=True, exist_ok=True)
+                self.path(name).write_text(TEXTS[text], "utf-8")
+            self.git("add", "-A")
+            self.git("commit", "-qm", branch)
+
+    @precondition(lambda self: (self.root / ".git").exists())
+    @rule(branch=st.sampled_from(sorted(BRANCHES)), told=st.booleans())
+    def checkout(self, branch: str, told: bool) -> None:
+        self.git("checkout", "-qf", branch)
+        self.tell(told, *(str(self.path(name)) for files in BRANCHES.values() for name in files))
 
     @rule(name=st.sampled_from(NAMES), text=st.sampled_from(TEXTS), told=st.booleans())
     def write(self, name: str, text: str, told: bool) -> None:

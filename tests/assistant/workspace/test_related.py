@@ -60,6 +60,11 @@ def test_the_command_writes_a_table_of_the_folders_it_is_given(tmp_path: Path) -
     out = tmp_path / "table.json"
     folders = [str(tmp_path / "one"), str(tmp_path / "two")]
     subprocess.run([sys.executable, "-m", "assistant.workspace.related", str(out), *folders], check=True, timeout=120)
-    table = json.loads(out.read_text())
+    made = json.loads(out.read_text())
+    assert made["sources"] == ["one", "two"]
+    table = made["table"]
     assert "del" in table["remov"]
     assert "del" not in table.get("print", {})
+    again = tmp_path / "again.json"
+    subprocess.run([sys.executable, "-m", "assistant.workspace.related", str(again), *folders[::-1]], check=True, timeout=120)
+    assert again.read_bytes() == out.read_bytes()

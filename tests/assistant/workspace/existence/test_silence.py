@@ -137,7 +137,7 @@ def test_says_nothing(name: str, tmp_path: Path) -> None:
     assert (verdict.kind, verdict.reasons) == (Kind.OK, ())
 
 
-@pytest.mark.parametrize("language", ["javascript", "go", "markdown", "plaintext"])
+@pytest.mark.parametrize("language", ["rust", "go", "markdown", "plaintext"])
 def test_other_languages_are_silent(language: str) -> None:
     snapshot = Snapshot("file:///a", language, "x = ", 4)
     assert Existence(inline=True).check(snapshot, 4, 4, "made_up.thing(1)").kind is Kind.OK
