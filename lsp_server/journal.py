@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from assistant.impression import Ended, Seen
 from assistant.outcomes import Fact, OutcomeTracker
 from assistant.retained import Retained
 from assistant.types import Completion, ModelInfo, Reason, Ruling, Snapshot, Suggestion
-from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
+from lsp_server.comment_rows import comment_rows
+from telemetry.events import Event, Exits, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
+
+if TYPE_CHECKING:
+    from assistant.review.rank import Comment
 
 DECISION = {
     Reason.SHOWN: "show",
@@ -30,6 +35,9 @@ DECISION = {
 
 
 NO_GATE = Ruling()
+REMEMBERED = 1000  # suggestions whose kind is known when their display is reported
+KINDS = ("inline", "next_edit")
+"""Each is followed by itself: a client may report the displays of one only, and both may stand on the screen."""
 
 
 class Store(Protocol):
@@ -59,9 +67,11 @@ class Journal:
         self._monotonic = monotonic
         self._wall = wall
         self._listen = listen
-        self._tracker = OutcomeTracker()
+        self._trackers = {kind: OutcomeTracker() for kind in KINDS}
+        self._kinds: OrderedDict[str, str] = OrderedDict()
         self._session = new_id()
         self._model = ""
+        self._comments: dict[str, float] = {}
 
     def begin(self, client: str, client_version: str, server_version: str) -> None:
         self._store.record(Session(self._session, os.getpid(), client, client_version, server_version, self._ts()))
@@ -75,38 +85,63 @@ class Journal:
         """This gate decides from now on: its parameters as JSON, how many rows it was fitted on, its figures."""
         self._store.record(Gate(id, kind, json, self._ts(), n, metrics or {}))
 
-    def answered(self, snapshot: Snapshot, completion: Completion) -> None:
-        """One opportunity, with or without a suggestion. An excluded file leaves no name, not even a keyed one."""
-        opportunity = self._opportunity(snapshot, completion)
+    def answered(self, snapshot: Snapshot, completion: Completion, kind: str = "inline") -> None:
+        """One opportunity, with or without a suggestion. An excluded file leaves no name, not even a keyed one.
+
+        Of a next edit (``kind`` next_edit) the snapshot is of the edit's document, the cursor where it begins.
+        """
+        opportunity = self._opportunity(snapshot, completion, kind)
         self._store.record(opportunity)
+        for layer, tokens in enumerate(completion.exits, 1):
+            if tokens:
+                self._store.record(Exits(opportunity.id, layer, tokens))
         if completion.suggestion is not None:
-            self._write(self._tracker.offered(snapshot, completion.suggestion, opportunity.id, self._mono()))
+            self._name(completion.suggestion.id, kind)
+            self._write(self._trackers[kind].offered(snapshot, completion.suggestion, opportunity.id, self._mono()))
 
     def changed(self, uri: str, text: str) -> None:
-        self._write(self._tracker.changed(uri, text, self._mono()))
+        self._tell(lambda tracker: tracker.changed(uri, text, self._mono()))
 
     def closed(self, uri: str) -> None:
-        self._write(self._tracker.closed(uri, self._mono()))
+        self._tell(lambda tracker: tracker.closed(uri, self._mono()))
 
     def shown(self, id: str) -> None:
-        self._write(self._tracker.shown(id, self._mono()))
+        self._write(self._trackers[self._kinds.get(id, "inline")].shown(id, self._mono()))
 
     def accepted(self, id: str) -> None:
-        self._write(self._tracker.accepted(id, self._mono()))
+        self._tell(lambda tracker: tracker.accepted(id, self._mono()))
+
+    def rejected(self, id: str) -> None:
+        self._tell(lambda tracker: tracker.rejected(id, self._mono()))
+
+    def commented(self, id: str, comment: Comment, file: str, automatic: bool) -> None:
+        """A review's comment: shown as the impression ``id``, or, without one, hidden. ``file``: its repository and path."""
+        now = self._mono()
+        made = comment_rows(comment, self._new_id(), self._session, self._store.file_key(file), id, automatic, self._ts(), now)
+        for event in made:
+            self._store.record(event)
+        if id:
+            self._comments[id] = now
+
+    def comment_ended(self, id: str, kind: str, how: str) -> None:
+        """What became of a comment, in the words of `telemetry.events.Outcome`."""
+        now, since = self._mono(), self._comments.pop(id, None)
+        if since is not None:
+            self._store.record(Outcome(id, kind, self._ts(), now, visible_ms=now - since, how=how))
 
     def partially_accepted(self, id: str, chars: int) -> None:
         """``chars`` code points of the suggestion's whole text, counted from its beginning."""
-        self._write(self._tracker.partially_accepted(id, chars, self._mono()))
+        self._tell(lambda tracker: tracker.partially_accepted(id, chars, self._mono()))
 
     def tick(self) -> None:
         """Call about once a second: outcomes that only time decides."""
-        self._write(self._tracker.tick(self._mono()))
+        self._tell(lambda tracker: tracker.tick(self._mono()))
 
     def end(self, reason: str) -> None:
-        self._write(self._tracker.finish(self._mono()))
+        self._tell(lambda tracker: tracker.finish(self._mono()))
         self._store.record(SessionEnd(self._session, self._ts(), reason))
 
-    def _opportunity(self, snapshot: Snapshot, completion: Completion) -> Opportunity:
+    def _opportunity(self, snapshot: Snapshot, completion: Completion, kind: str) -> Opportunity:
         ruling = completion.ruling or NO_GATE
         times, excluded = completion.timings, completion.reason is Reason.EXCLUDED
         return Opportunity(
@@ -114,6 +149,7 @@ class Journal:
             session=self._session,
             ts_ms=self._ts(),
             mono_ms=self._mono(),
+            kind=kind,
             language="" if excluded else snapshot.language,
             file_key="" if excluded or snapshot.path is None else self._store.file_key(_inside(snapshot)),
             trigger=snapshot.trigger.value,
@@ -139,7 +175,18 @@ class Journal:
             reused_tokens=completion.reused_tokens,
             new_tokens=completion.new_tokens,
             cancelled=completion.reason in (Reason.CANCELLED, Reason.SUPERSEDED),
+            why=ruling.why,
+            saved_tokens=completion.saved_tokens,
         )
+
+    def _name(self, id: str, kind: str) -> None:
+        self._kinds[id] = kind
+        while len(self._kinds) > REMEMBERED:
+            self._kinds.popitem(last=False)
+
+    def _tell(self, news: Callable[[OutcomeTracker], list[Fact]]) -> None:
+        for tracker in self._trackers.values():
+            self._write(news(tracker))
 
     def _write(self, facts: list[Fact]) -> None:
         for fact in facts:

@@ -72,23 +72,28 @@ def bucket_ms(bucket: int) -> tuple[float, float]:
 _SUMS, _JOINS = _retained()
 
 _DAILY = f"""
-SELECT s.day, s.hour, o.kind, o.trigger, o.language, o.model, o.gate, o.decision, o.reason, o.explored, coalesce(c.kind, ''),
-    {schema.VERSION}, sum({_FIRST}), sum(o.cancelled * ({_FIRST})), sum((o.new_tokens > 0) * ({_FIRST})),
+SELECT s.day, s.hour, o.kind, o.trigger, o.language, o.model, o.gate, o.decision, o.reason, o.why, o.rule, o.explored,
+    coalesce(c.kind, ''), {schema.VERSION}, sum({_FIRST}), sum(o.cancelled * ({_FIRST})), sum((o.new_tokens > 0) * ({_FIRST})),
     sum(o.new_tokens * ({_FIRST})), total(o.t_total * ({_FIRST})), total(o.t_decode * ({_FIRST})),
     count(i.id), sum(coalesce(i.n_chars, 0)), sum(coalesce(c.accepted_chars, 0)), sum(coalesce(c.accepted_lines, 0)),
-    total(c.visible_ms), {_SUMS}
+    total(c.visible_ms), {_SUMS}, coalesce(sum(r120.accepted_chars > 0), 0),
+    coalesce(sum(r120.accepted_chars > 0 AND 2 * r120.retained_chars >= r120.accepted_chars), 0),
+    coalesce(sum((o.saved_tokens > 0) * ({_FIRST})), 0), coalesce(sum(o.saved_tokens * ({_FIRST})), 0)
 FROM {_OPPORTUNITIES} {_ENDS} {_JOINS}
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 """
 _LATENCY = f"""
 SELECT day, hour, phase, decision, {_bucket("quarters")} AS bucket, {schema.VERSION}, count(*)
 FROM ({
     " UNION ALL ".join(
         f"SELECT s.day, s.hour, '{phase}' AS phase, o.decision, CAST(o.{phase} * 4 AS INTEGER) AS quarters "
-        f"FROM {_OPPORTUNITIES} WHERE o.{phase} > 0"
+        f"FROM {_OPPORTUNITIES} WHERE o.{phase} > 0 AND o.kind = 'inline'"
         for phase in PHASES
     )
-})
+}
+    UNION ALL SELECT s.day, s.hour, o.kind, o.decision, CAST(o.t_total * 4 AS INTEGER)
+    FROM {_OPPORTUNITIES} WHERE o.t_total > 0 AND o.kind <> 'inline'
+)
 GROUP BY 1, 2, 3, 4, 5
 """
 _CALIBRATION = f"""
@@ -99,13 +104,18 @@ FROM ({
     " UNION ALL ".join(
         f"SELECT s.day, s.hour, o.gate, {stage} AS stage, o.p{stage} AS p, i.id IS NOT NULL AS seen, o.propensity, "
         f"{_case(0)} AS label, {_case(1)} AS importance "
-        f"FROM {_OPPORTUNITIES} {_ENDS} WHERE o.p{stage} IS NOT NULL"
+        f"FROM {_OPPORTUNITIES} {_ENDS} WHERE o.p{stage} IS NOT NULL AND o.kind = 'inline'"
         for stage in (1, 2)
     )
 })
 GROUP BY 1, 2, 3, 4, 5
 """
-_COUNTED = {"daily": _DAILY, "daily_latency": _LATENCY, "daily_calibration": _CALIBRATION}
+_EXITS = f"""
+SELECT s.day, s.hour, e.layer, {schema.VERSION}, sum(e.tokens)
+FROM {_OPPORTUNITIES} CROSS JOIN exits e ON e.opportunity = o.id
+GROUP BY 1, 2, 3
+"""
+_COUNTED = {"daily": _DAILY, "daily_latency": _LATENCY, "daily_calibration": _CALIBRATION, "daily_exits": _EXITS}
 
 
 def with_current(connection: sqlite3.Connection, table: str) -> str:

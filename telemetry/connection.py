@@ -13,6 +13,7 @@ from pathlib import Path
 from telemetry import disk, schema
 
 BUSY_S = 1.0  # a small transaction takes milliseconds; who waits longer than this is not waiting for one
+_OUR_INDEXES = "PRAGMA automatic_index = 0"  # else it indexes a million rows anew for a day's counts: 2.5 s instead of 0.1
 CHECKED_BYTES = 16 << 20  # quick_check of 16 MiB takes some 50 ms
 
 
@@ -47,6 +48,7 @@ def open_for_writing(path: Path, suspect: bool = False) -> sqlite3.Connection:
 def _prepared(path: Path, suspect: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
+        connection.execute(_OUR_INDEXES)
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found > schema.VERSION:
             raise NewerSchemaError(
@@ -134,6 +136,7 @@ def _probed(path: Path, mode: str) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only = 1")
+        connection.execute(_OUR_INDEXES)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()

@@ -16,6 +16,7 @@ else:
     import fcntl
 
 KEY_NAME = "file_key"
+PAUSED = "paused"
 KEY_BYTES = 32
 _BLOCK = 1 << 20
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre", "vboxsf", "virtiofs")
@@ -95,6 +96,20 @@ def _read_key(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     return key if len(key) == KEY_BYTES else b""
+
+
+def paused(folder: Path) -> bool:
+    """Whether the user has paused the record, for all servers on this folder."""
+    return (folder / PAUSED).exists()
+
+
+def pause(folder: Path, on: bool) -> None:
+    """Pause the record, or go on with it. Raises OSError."""
+    if on:
+        private_folder(folder)
+        private_file(folder / PAUSED)
+    else:
+        (folder / PAUSED).unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Path:

@@ -62,7 +62,11 @@ class Opportunity:
     stage that decided (1 before the model, 2 after it, 0 none), and ``threshold`` that stage's. ``p1`` and ``p2`` are the two
     stages' probabilities of acceptance, None where a stage was not reached. ``propensity`` is the probability with which the
     policy in force took this decision, ``explored`` that chance overruled a hide, ``draw`` the random number in [0, 1) that
-    did (None where none was drawn). Timings are milliseconds of each phase.
+    did (None where none was drawn). ``why`` is the gate's own word for its decision (`assistant.gate.policy.Decision`),
+    ``rule`` the name of the rule behind a next edit or a review comment. ``saved_tokens`` were not decoded because the Stop
+    head ended the answer, None without one. Timings are milliseconds of each phase.
+
+    ``kind`` is inline, next_edit or review.
     """
 
     id: str
@@ -95,6 +99,18 @@ class Opportunity:
     reused_tokens: int = 0
     new_tokens: int = 0
     cancelled: bool = False
+    why: str = ""
+    rule: str = ""
+    saved_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Exits:
+    """``tokens`` of an opportunity's answer left the model after ``layer`` (1 is the first); no rows where all layers ran."""
+
+    opportunity: str
+    layer: int
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -120,8 +136,9 @@ class Outcome:
     """What became of an impression; at most one final row each, a partial acceptance may precede it.
 
     ``kind``: accepted, accepted_word, accepted_line, typed_through, rejected, unread (typed over before it can have been
-    read), undone, superseded, ignored or censored. ``how``: ``command`` or ``notified`` by the client, or ``inferred`` from
-    the text's changes. ``final`` is false while a partial acceptance may still grow.
+    read), undone, superseded, ignored or censored; of a review comment accepted (its fix was applied), resolved (the user
+    mended the line by hand), rejected (dismissed), superseded, ignored or censored. ``how``: ``command`` or ``notified`` by the
+    client, or ``inferred`` from the text's changes. ``final`` is false while a partial acceptance may still grow.
     """
 
     impression: str
@@ -147,13 +164,14 @@ class Retention:
     accepted_chars: int
 
 
-Event = Session | SessionEnd | Model | Gate | Opportunity | Impression | Outcome | Retention
+Event = Session | SessionEnd | Model | Gate | Opportunity | Exits | Impression | Outcome | Retention
 
 LABELS: dict[str, tuple[int, float]] = {
     "accepted": (1, 1.0),
     "accepted_line": (1, 1.0),
     "accepted_word": (1, 1.0),
     "typed_through": (1, 1.0),
+    "resolved": (1, 1.0),
     "rejected": (0, 1.0),
     "undone": (0, 1.0),
     "superseded": (0, 0.3),

@@ -28,6 +28,11 @@ def _gate_loop(db: Database) -> None:
     db.executescript(schema.GATE_LOOP)
 
 
+@STEPS(name="0003_reasons")
+def _reasons(db: Database) -> None:
+    db.executescript(schema.REASONS)
+
+
 def apply(connection: sqlite3.Connection, path: Path, steps: Migrations = STEPS, version: int = schema.VERSION) -> None:
     """Run what is pending in ``steps`` and note ``version`` as ``user_version``; all of it or nothing.
 

@@ -17,7 +17,7 @@ from telemetry import aggregates
 from telemetry.events import LABELS
 from telemetry.queries import asking
 
-DIMENSIONS = ("kind", "trigger", "language", "model", "gate", "decision", "reason", "outcome")
+DIMENSIONS = ("kind", "trigger", "language", "model", "gate", "decision", "reason", "why", "rule", "outcome")
 _TAKEN = ", ".join(f"'{kind}'" for kind, (label, _) in LABELS.items() if label)
 _JUDGED = ", ".join(f"'{kind}'" for kind, (_, weight) in LABELS.items() if weight == 1.0)
 
@@ -27,8 +27,9 @@ class Counts:
     """Of one span and group. ``skipped`` were not computed, ``hidden`` computed but kept back, ``shown`` reached the eyes.
 
     ``judged`` are the shown ones that were clearly taken or refused, ``accepted`` those taken (also in part, or typed
-    through). ``checked_120`` accepted characters were looked at again two minutes later, ``retained_120`` of them stood there.
-    ``explored`` counts hides that chance overruled.
+    through). ``checked_120`` accepted characters were looked at again two minutes later, ``retained_120`` of them stood there;
+    of ``checked`` suggestions ``kept`` had half of their text or more. ``explored`` counts hides that chance overruled. The
+    Stop head ended ``ended_early`` answers and so saved ``saved_tokens``.
     """
 
     opportunities: int = 0
@@ -49,6 +50,10 @@ class Counts:
     retained_120: int = 0
     checked_300: int = 0
     retained_300: int = 0
+    checked: int = 0
+    kept: int = 0
+    ended_early: int = 0
+    saved_tokens: int = 0
     visible_ms: float = 0.0
     new_tokens: int = 0
     decode_ms: float = 0.0
@@ -101,22 +106,42 @@ _SUMS = {
 _COUNTS = ", ".join(f"{_SUMS.get(f.name, f'sum({f.name})')} AS {f.name}" for f in fields(Counts))
 
 
+_SUGGESTED = "kind <> 'review'"
+"""A review comment is no suggestion at the cursor: it counts by itself."""
+
+
 def days(path: Path, since: str = "", until: str = "9999") -> dict[str, Counts]:
-    """By UTC day (as 2026-01-31), from ``since`` on and before ``until``, in order."""
+    """By UTC day (as 2026-01-31), from ``since`` on and before ``until``, in order. Review comments left out."""
     return _counts(path, "day", since, until)
 
 
 def hours(path: Path, since: str = "", until: str = "9999") -> dict[tuple[str, int], Counts]:
     """By UTC day and hour, for today in another time zone; a negative hour holds a whole day of more than two days ago."""
-    sql = f"SELECT day, hour, {_COUNTS} FROM daily WHERE day >= :since AND day < :until GROUP BY 1, 2"
+    sql = f"SELECT day, hour, {_COUNTS} FROM daily WHERE day >= :since AND day < :until AND {_SUGGESTED} GROUP BY 1, 2"
     return {(row.pop("day"), row.pop("hour")): Counts(**row) for row in _rows(path, sql, since=since, until=until)}
 
 
 def by(path: Path, dimension: str, since: str = "", until: str = "9999") -> dict[str, Counts]:
-    """By one of `DIMENSIONS`. Raises ValueError for another."""
+    """By one of `DIMENSIONS`; review comments are among them by kind only. Raises ValueError for another."""
     if dimension not in DIMENSIONS:
         raise ValueError(f"{dimension} is none of {', '.join(DIMENSIONS)}")
-    return _counts(path, dimension, since, until)
+    return _counts(path, dimension, since, until, "1" if dimension == "kind" else _SUGGESTED)
+
+
+def rules(path: Path, kind: str, since: str = "") -> dict[str, dict[str, Counts]]:
+    """Of one kind (next_edit or review), by rule and then by outcome (empty while there is none)."""
+    sql = f"SELECT rule, outcome, {_COUNTS} FROM daily WHERE day >= :since AND kind = :kind GROUP BY 1, 2 ORDER BY 1, 2"
+    found: dict[str, dict[str, Counts]] = defaultdict(dict)
+    for row in _rows(path, sql, since=since, kind=kind):
+        rule, outcome = row.pop("rule"), row.pop("outcome")
+        found[rule][outcome] = Counts(**row)
+    return dict(found)
+
+
+def exits(path: Path, since: str = "") -> dict[int, int]:
+    """Tokens by the layer after which they left the model; nothing where every token ran through all layers."""
+    sql = "SELECT layer, sum(n) AS n FROM daily_exits WHERE day >= :since GROUP BY 1 ORDER BY 1"
+    return {row["layer"]: row["n"] for row in _rows(path, sql, since=since)}
 
 
 def total(path: Path, since: str = "", until: str = "9999") -> Counts:
@@ -125,7 +150,7 @@ def total(path: Path, since: str = "", until: str = "9999") -> Counts:
 
 def explored(path: Path, since: str = "") -> Counts:
     """What became of the hides that chance overruled: the gate's own control group."""
-    sql = f"SELECT explored AS _key, {_COUNTS} FROM daily WHERE day >= :since AND explored GROUP BY 1"
+    sql = f"SELECT explored AS _key, {_COUNTS} FROM daily WHERE day >= :since AND explored AND {_SUGGESTED} GROUP BY 1"
     return next(
         (Counts(**{name: row[name] for name in row if name != "_key"}) for row in _rows(path, sql, since=since)), Counts()
     )
@@ -156,15 +181,15 @@ def calibration(path: Path, gate: str | None = None, since: str = "") -> list[Bi
 def hidden(path: Path, count: int = 50) -> list[dict[str, Any]]:
     """The last ``count`` suggestions that were computed and hidden, newest first, with what the gate thought of them."""
     sql = (
-        "SELECT id, session, ts_ms, kind, language, trigger, reason, gate, stage, p1, p2, threshold, propensity, features "
-        "FROM opportunity WHERE decision = 'hide' ORDER BY ts_ms DESC LIMIT :count"
+        "SELECT id, session, ts_ms, kind, language, trigger, reason, why, gate, stage, p1, p2, threshold, propensity, features "
+        "FROM opportunity WHERE decision = 'hide' AND kind <> 'review' ORDER BY ts_ms DESC LIMIT :count"
     )
     return _rows(path, sql, count=count)
 
 
-def silence(path: Path, among: int = 2000) -> Silence:
-    """How long the gate has kept silent, over the last ``among`` automatic opportunities."""
-    sql = "SELECT decision FROM opportunity WHERE trigger = 'automatic' ORDER BY ts_ms DESC LIMIT :among"
+def silence(path: Path, among: int = 1000) -> Silence:
+    """How long the gate has kept silent, over the last ``among`` automatic opportunities at the cursor."""
+    sql = "SELECT decision FROM opportunity WHERE trigger = 'automatic' AND kind = 'inline' ORDER BY ts_ms DESC LIMIT :among"
     runs, found = [0], _rows(path, sql, among=among)
     for row in found:
         if row["decision"] == "show":
@@ -189,8 +214,8 @@ def wilson(positives: float, n: float, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
-def _counts(path: Path, key: str, since: str, until: str) -> dict[str, Counts]:
-    sql = f"SELECT {key} AS _key, {_COUNTS} FROM daily WHERE day >= :since AND day < :until GROUP BY 1 ORDER BY 1"
+def _counts(path: Path, key: str, since: str, until: str, which: str = _SUGGESTED) -> dict[str, Counts]:
+    sql = f"SELECT {key} AS _key, {_COUNTS} FROM daily WHERE day >= :since AND day < :until AND {which} GROUP BY 1 ORDER BY 1"
     return {row.pop("_key"): Counts(**row) for row in _rows(path, sql, since=since, until=until)}
 
 

@@ -50,7 +50,8 @@ WHERE {_MINE} ORDER BY o.ts_ms DESC, o.id DESC LIMIT :count
 """
 _GATE_ROWS = """
 SELECT o.rowid AS _row, o.id, o.session, o.ts_ms, o.mono_ms, o.kind, o.language, o.trigger, o.model, o.gate,
-    o.features, o.feature_version, o.stage, o.p1, o.p2, o.threshold, o.decision, o.reason, o.propensity, o.explored,
+    o.features, o.feature_version, o.stage, o.p1, o.p2, o.threshold, o.decision, o.reason, o.why, o.rule,
+    o.propensity, o.explored,
     i.id IS NOT NULL AS shown, coalesce(i.n_chars, 0) AS n_chars, coalesce(c.kind, '') AS outcome,
     coalesce(c.visible_ms, 0.0) AS visible_ms, coalesce(c.accepted_chars, 0) AS accepted_chars,
     CAST(r.retained_chars AS REAL) / nullif(r.accepted_chars, 0) AS retained
@@ -148,6 +149,8 @@ class GateRow:
     threshold: float | None
     decision: str
     reason: str
+    why: str
+    rule: str
     propensity: float
     explored: bool
     shown: bool

@@ -33,12 +33,14 @@ _DELETE = (
     "DELETE FROM impression WHERE shown_ms < :before AND opportunity NOT IN (SELECT id FROM opportunity)",
     "DELETE FROM outcome WHERE ts_ms < :before AND impression NOT IN (SELECT id FROM impression)",
     "DELETE FROM retention WHERE ts_ms < :before AND impression NOT IN (SELECT id FROM impression)",
+    "DELETE FROM exits WHERE opportunity IN (SELECT id FROM opportunity WHERE ts_ms < :before)",
     "DELETE FROM opportunity WHERE ts_ms < :before",
     """DELETE FROM session WHERE coalesce(ended_ms, started_ms) < :before
         AND id NOT IN (SELECT session FROM opportunity)""",
     "DELETE FROM daily WHERE day < date(:forget / 1000, 'unixepoch')",
     "DELETE FROM daily_latency WHERE day < date(:forget / 1000, 'unixepoch')",
     "DELETE FROM daily_calibration WHERE day < date(:forget / 1000, 'unixepoch')",
+    "DELETE FROM daily_exits WHERE day < date(:forget / 1000, 'unixepoch')",
 )
 
 
@@ -104,20 +106,35 @@ def _wipe(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
-def export(path: Path, chunk: int = 1000) -> Iterator[dict[str, Any]]:
+_OF_IMPRESSION = "EXISTS(SELECT 1 FROM impression i JOIN opportunity o ON o.id = i.opportunity WHERE i.id = t.impression AND"
+_CHOSEN = "(:kind = '' OR o.kind = :kind) AND (:reason = '' OR :reason IN (o.reason, o.why))"
+_OF_CHOSEN = {
+    "opportunity": f"EXISTS(SELECT 1 FROM opportunity o WHERE o.id = t.id AND {_CHOSEN})",
+    "exits": f"EXISTS(SELECT 1 FROM opportunity o WHERE o.id = t.opportunity AND {_CHOSEN})",
+    "impression": f"EXISTS(SELECT 1 FROM opportunity o WHERE o.id = t.opportunity AND {_CHOSEN})",
+    "outcome": f"{_OF_IMPRESSION} {_CHOSEN})",
+    "retention": f"{_OF_IMPRESSION} {_CHOSEN})",
+}
+"""The tables that hold something of one opportunity, and how a row is found to be of a chosen one."""
+
+
+def export(path: Path, chunk: int = 1000, kind: str = "", reason: str = "") -> Iterator[dict[str, Any]]:
     """Every row as a JSON-ready object with its ``table``, after one object that tells the tables' columns.
 
+    With ``kind`` or ``reason`` (the opportunity's, or the gate's own word) only opportunities of it and what became of them.
     Reads in chunks, so that a running server can write in between. Raises `telemetry.connection.UnreadableError`.
     """
     with reading(path) as connection:
         columns = {table: _columns(connection, table) for table in schema.TABLES}
     yield {"schema_version": schema.VERSION, "tables": columns}
-    for table in schema.TABLES:
-        last = 0
+    filtered = bool(kind or reason)
+    for table in (name for name in schema.TABLES if not filtered or name in _OF_CHOSEN):
+        last, chosen = 0, _OF_CHOSEN[table] if filtered else "1"
         while True:
             with reading(path) as connection:
-                sql = f"SELECT rowid AS _row, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?"
-                rows = [dict(row) for row in connection.execute(sql, (last, chunk))]
+                sql = f"SELECT rowid AS _row, * FROM {table} t WHERE rowid > :last AND {chosen} ORDER BY rowid LIMIT :chunk"
+                values = {"last": last, "chunk": chunk, "kind": kind, "reason": reason}
+                rows = [dict(row) for row in connection.execute(sql, values)]
             if not rows:
                 break
             last = rows[-1]["_row"]

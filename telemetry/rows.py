@@ -15,12 +15,14 @@ from operator import attrgetter
 from typing import Any
 
 from telemetry import schema
-from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
+from telemetry.events import Event, Exits, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
 
 Statement = tuple[str, tuple[object, ...]]
 
 GATE_BYTES = 262_144  # a few thousand weights; nothing a gate needs is longer
 _CLIENT = re.compile(r"[\w .+()-]{0,60}")
+_WORD = re.compile(r"[a-z_]{0,20}")
+_RULE = re.compile(r"[A-Za-z0-9_.:-]{0,60}")
 _GATE_WORD = re.compile(r"[A-Za-z0-9_.:+-]{0,80}")
 
 
@@ -68,6 +70,16 @@ def _numbers(features: object) -> str:
         if len(name) <= 40 and name.isidentifier() and name.isascii() and math.isfinite(value)
     }
     return json.dumps(kept, separators=(",", ":"), allow_nan=False)
+
+
+def _why(word: str) -> str:
+    """The gate's word for a decision; what is no word is not kept."""
+    return word if _WORD.fullmatch(word) else ""
+
+
+def _rule(name: str) -> str:
+    """A rule's name, as ours are; what could be a sentence or a path is not kept."""
+    return name if _RULE.fullmatch(name) else "other"
 
 
 def _client(name: str) -> str:
@@ -129,7 +141,8 @@ _MAKERS: dict[type, Callable[[Any], Statement]] = {
     SessionEnd: _session_end(),
     Model: _maker("model", Model),
     Gate: _maker("gate", Gate, json=_gate_json, metrics=_numbers),
-    Opportunity: _maker("opportunity", Opportunity, features=_numbers, explored=int, cancelled=int),
+    Opportunity: _maker("opportunity", Opportunity, features=_numbers, explored=int, cancelled=int, why=_why, rule=_rule),
+    Exits: _maker("exits", Exits),
     Impression: _maker("impression", Impression),
     Outcome: _outcome(),
     Retention: _maker("retention", Retention),

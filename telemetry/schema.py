@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import sqlite3
 
-VERSION = 2
+VERSION = 3
 TABLES = (
-    "session", "model", "gate", "opportunity", "impression", "outcome", "retention",
-    "daily", "daily_latency", "daily_calibration",
+    "session", "model", "gate", "opportunity", "exits", "impression", "outcome", "retention",
+    "daily", "daily_latency", "daily_calibration", "daily_exits",
 )  # fmt: skip
 """What belongs to the user: exported, and erased. ``stale`` is the store's own note of hours to count again."""
 
@@ -146,4 +146,45 @@ END;
 {_counted("outcome_is_counted", "outcome", "o.id = (SELECT opportunity FROM impression WHERE id = NEW.impression)")}
 {_counted("retention_is_counted", "retention", "o.id = (SELECT opportunity FROM impression WHERE id = NEW.impression)")}
 INSERT INTO stale SELECT DISTINCT ts_ms / 3600000 FROM opportunity;
+"""
+
+# Version 3: the gate's own word for each decision, the rule of a next edit or a review comment, what the engine's exits and
+# Stop head saved. Counts that can be made again are; those whose rows are gone keep what they have.
+_KEYS = "day, hour, kind, trigger, language, model, gate, decision, reason, explored, outcome"
+_SUMS = (
+    "n, cancelled, generated, new_tokens, total_ms, decode_ms, impressions, shown_chars, accepted_chars, accepted_lines, "
+    "visible_ms, checked_30, retained_30, checked_120, retained_120, checked_300, retained_300"
+)
+REASONS = f"""
+ALTER TABLE opportunity ADD COLUMN why TEXT NOT NULL DEFAULT '' CHECK(why NOT GLOB '*[^a-z_ ]*');
+ALTER TABLE opportunity ADD COLUMN rule TEXT NOT NULL DEFAULT ''
+    CHECK(length(rule) <= 60 AND rule NOT GLOB '*[^0-9A-Za-z_.:-]*');
+ALTER TABLE opportunity ADD COLUMN saved_tokens INTEGER;
+CREATE TABLE exits(
+    opportunity TEXT NOT NULL, layer INTEGER NOT NULL, schema_version INTEGER NOT NULL, tokens INTEGER NOT NULL,
+    PRIMARY KEY(opportunity, layer), CHECK(layer BETWEEN 1 AND 1000 AND tokens > 0), {_id("opportunity")}
+){STRICT};
+CREATE TABLE daily_exits(
+    day TEXT NOT NULL, hour INTEGER NOT NULL, layer INTEGER NOT NULL, schema_version INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY(day, hour, layer)
+){STRICT};
+ALTER TABLE daily RENAME TO daily_2;
+CREATE TABLE daily(
+    day TEXT NOT NULL, hour INTEGER NOT NULL, kind TEXT NOT NULL, trigger TEXT NOT NULL, language TEXT NOT NULL,
+    model TEXT NOT NULL, gate TEXT NOT NULL, decision TEXT NOT NULL, reason TEXT NOT NULL, why TEXT NOT NULL,
+    rule TEXT NOT NULL, explored INTEGER NOT NULL, outcome TEXT NOT NULL, schema_version INTEGER NOT NULL,
+    n INTEGER NOT NULL, cancelled INTEGER NOT NULL, generated INTEGER NOT NULL, new_tokens INTEGER NOT NULL,
+    total_ms REAL NOT NULL, decode_ms REAL NOT NULL,
+    impressions INTEGER NOT NULL, shown_chars INTEGER NOT NULL,
+    accepted_chars INTEGER NOT NULL, accepted_lines INTEGER NOT NULL, visible_ms REAL NOT NULL,
+    checked_30 INTEGER NOT NULL, retained_30 INTEGER NOT NULL, checked_120 INTEGER NOT NULL, retained_120 INTEGER NOT NULL,
+    checked_300 INTEGER NOT NULL, retained_300 INTEGER NOT NULL,
+    checked INTEGER NOT NULL, kept INTEGER NOT NULL, ended_early INTEGER NOT NULL, saved_tokens INTEGER NOT NULL,
+    PRIMARY KEY(day, hour, kind, trigger, language, model, gate, decision, reason, why, rule, explored, outcome)
+){STRICT};
+INSERT INTO daily({_KEYS}, why, rule, schema_version, {_SUMS}, checked, kept, ended_early, saved_tokens)
+    SELECT {_KEYS}, '', '', schema_version, {_SUMS}, 0, 0, 0, 0 FROM daily_2;
+DROP TABLE daily_2;
+{_counted("exits_are_counted", "exits", "o.id = NEW.opportunity")}
+INSERT OR IGNORE INTO stale SELECT DISTINCT ts_ms / 3600000 FROM opportunity;
 """

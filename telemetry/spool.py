@@ -23,7 +23,7 @@ _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         events.Session, events.SessionEnd, events.Model, events.Gate,
-        events.Opportunity, events.Impression, events.Outcome, events.Retention,
+        events.Opportunity, events.Exits, events.Impression, events.Outcome, events.Retention,
     )
 }  # fmt: skip
 
@@ -73,7 +73,7 @@ def _fitting(queued: Sequence[Event]) -> list[Event]:
     """The events the tables' checks accept, features and names as the tables hold them."""
     kept = []
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as trial:
-        trial.executescript(schema.SUGGESTIONS + schema.GATE_LOOP)
+        trial.executescript(schema.SUGGESTIONS + schema.GATE_LOOP + schema.REASONS)
         for event in queued:
             made, _ = rows.statements([event])
             with contextlib.suppress(sqlite3.Error, OverflowError):

@@ -60,7 +60,10 @@ class Store:
 
     @enabled.setter
     def enabled(self, value: bool) -> None:
-        """The off switch: holds from the next `record` on. Switching on makes the folder and the key if need be."""
+        """The off switch: holds from the next `record` on. Switching on makes the folder and the key if need be.
+
+        The user's pause (`disk.paused`) is the same for all servers at once, and leaves this as it is.
+        """
         if value and not self._key:
             try:
                 disk.private_folder(self.path.parent)
@@ -117,6 +120,8 @@ class Store:
         """Save what waits or is just being written; if the thread commits it after all, the second copy changes nothing."""
         with self._lock:
             left, self._queue = [*self._in_hand, *self._queue], []
+        if disk.paused(self.path.parent):
+            return True
         try:
             self.dropped += spool.put(self.path, left)
         except OSError:
@@ -170,6 +175,8 @@ class Store:
             self._in_hand = batch
             self._wake.clear()
             self._urgent.clear()
+        if batch and disk.paused(self.path.parent):  # looked at here and not in `record`: this is not the caller's time
+            batch = []
         waiting, lost = self._writer.write(batch) if batch else ([], 0)
         with self._lock:
             self._queue[:0] = waiting

@@ -13,9 +13,10 @@ from types import MappingProxyType
 from assistant.completion.context import Site
 from assistant.completion.multiline import only_closers
 from assistant.gate.history import History
-from assistant.types import Confidence, Source, Suggestion, Trigger
+from assistant.gate.syntax import KINDS, TONGUES, of_syntax
+from assistant.types import Chunk, Confidence, Source, Suggestion, Trigger
 
-VERSION = 1
+VERSION = 2  # 1 had no syntax and no language
 NEAR = 4_000  # characters before the cursor in which identifiers count as known
 PAST = ("past_rate", "past_last", "past_refusals", "past_known", "since_ended", "since_shown", "shown_minute")
 """What earlier displays and outcomes say. Their common share of a decision is capped, and each fades: see `history`."""
@@ -28,6 +29,8 @@ STAGE_ONE = (
     *("above", "above_opens", "above_comment", "blank_above"),
     *PAST,
     *("moved", "same_line", "keys_per_second", "since_key"),
+    *KINDS,
+    *TONGUES,
 )
 STAGE_TWO = (
     *("chars", "lines", "words", "cached", "begins_line", "begins_word", "ends_open", "ends_closed", "says_comment"),
@@ -47,6 +50,18 @@ STAGE_TWO = (
 )
 """All names there are; the last three are the engine's own signals, in rows where it reports them."""
 SIGNALS = frozenset(("entropy", "exit_depth", "stop_head"))
+
+
+def signals(said: Chunk) -> dict[str, float]:
+    """What the engine tells of its answer: entropy of the first token (nats), mean layer of exit, the Stop head's probability.
+
+    What it does not tell is left out: an engine that runs every layer has no depth, one without a Stop head no say.
+    """
+    found = {"entropy": said.entropy, "stop_head": said.stop}
+    if sum(said.exits):
+        found["exit_depth"] = sum(layer * tokens for layer, tokens in enumerate(said.exits, 1)) / sum(said.exits)
+    return {name: value for name, value in found.items() if value is not None}
+
 
 _WORD = re.compile(r"[^\W\d]\w+")
 _CLASSES = {
@@ -96,6 +111,7 @@ def of_place(site: Site, trigger: Trigger, several: bool, popup: bool, history: 
         "blank_above": float(_blank_above(site)),
         **history.of_place(site.path, site.offset, site.line_before),
         **history.numbers(now),
+        **of_syntax(site),
     }
 
 

@@ -166,7 +166,7 @@ def loads(text: str) -> Gate:
     try:
         data = json.loads(text, parse_constant=_no_constant)
         body = {key: value for key, value in data.items() if key != "sha256"}
-        _demand(body["format"] == FORMAT and body["features"] == VERSION, "it is of another version")
+        _demand(body["format"] == FORMAT and body["features"] in range(1, VERSION + 1), "it is of another version")
         _demand(data["sha256"] == _checksum(body), "its checksum is wrong")
         gate = Gate(
             _stage_in(body["one"], STAGE_ONE),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,18 @@ from assistant.completion.context import Site
 from assistant.completion.multiline import has_body, only_closers
 from assistant.gate.model import Gate
 from assistant.gate.rows import GateRow, target
-from assistant.gate.safety import ALARM_LASTS, EXPLORE, LONGEST_SILENCE, SHOW_FIRST, Budget, Cost, Drift, explore_rate
+from assistant.gate.safety import (
+    ALARM_LASTS,
+    EXPLORE,
+    LONGEST_QUIET_S,
+    LONGEST_SILENCE,
+    PAUSE_S,
+    SHOW_FIRST,
+    Budget,
+    Cost,
+    Drift,
+    explore_rate,
+)
 from assistant.types import Confidence
 
 _log = logging.getLogger(__name__)
@@ -58,12 +70,24 @@ class Decision:
 class Policy:
     """One client's gate. Swap ``gate`` and ``setting`` by assignment; everything else is counted here. Not thread-safe."""
 
-    def __init__(self, gate: Gate, draw: Callable[[], float], setting: str = "balanced") -> None:
-        """``draw`` gives uniform numbers in [0, 1)."""
+    def __init__(
+        self,
+        gate: Gate,
+        draw: Callable[[], float],
+        setting: str = "balanced",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``draw`` gives uniform numbers in [0, 1), ``clock`` seconds that never go back."""
         self.gate, self.setting = gate, setting
-        self.silent = self.alarmed = self.decided = 0
-        self._draw, self._drift, self._before = draw, Drift(), gate.decided
-        self.budget = Budget()
+        self._draw, self._clock = draw, clock
+        self.forget()
+        self._before = gate.decided
+
+    def forget(self) -> None:
+        """Begin as with a user of whom nothing is known."""
+        self.silent = self.alarmed = self.decided = self._before = 0
+        self.quiet_s, self._at = 0.0, self._clock()
+        self._drift, self.budget = Drift(), Budget()
 
     def before(self, features: Mapping[str, float], invoked: bool) -> Decision:
         """Stage one, once for each opportunity. A skip ends it; after a show comes `after`, if there is anything to weigh."""
@@ -137,7 +161,7 @@ class Policy:
             return Decision("show", "new", p, limit)
         if p >= limit:
             return Decision("show", "sure", p, limit)
-        if self.silent >= LONGEST_SILENCE:
+        if self.silent >= LONGEST_SILENCE or (self.silent and self.quiet_s + self._gap() >= LONGEST_QUIET_S):
             return Decision("show", "silence", p, limit)
         if not self.budget.allows(p, float(SETTINGS[self.setting].alpha)):
             return Decision("show", "budget", p, limit)
@@ -154,8 +178,14 @@ class Policy:
         self.budget.fade()
         if decision.action != "show":
             self.budget.hide(decision.p or 0.0)
-        self.silent = 0 if decision.action == "show" else self.silent + 1
+        hidden = decision.action != "show"
+        self.quiet_s = (self.quiet_s + self._gap()) * hidden
+        self.silent, self._at = (self.silent + 1) * hidden, self._clock()
         self.alarmed = max(0, self.alarmed - 1)
+
+    def _gap(self) -> float:
+        """Seconds of work since the last decision."""
+        return min(PAUSE_S, max(0.0, self._clock() - self._at))
 
 
 def chance(gate: Gate, setting: str, p1: float, p2: float, chars: float) -> float:

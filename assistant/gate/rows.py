@@ -44,6 +44,7 @@ class GateRow:
     threshold: float | None = None
     reason: str = ""
     gate: str = ""
+    model: str = ""
     language: str = ""
     trigger: str = "automatic"
     visible_ms: float = 0.0

@@ -18,6 +18,8 @@ ALARM_LASTS = 100  # opportunities
 CAUTION = 1.0  # standard errors
 BUDGET_ROWS = 500
 LONGEST_SILENCE = 25  # opportunities in a row; the next one is shown
+LONGEST_QUIET_S = 600.0  # the same in seconds of work: someone who types little waits no longer than that
+PAUSE_S = 60.0  # what a longer gap between two opportunities counts: the user was away
 
 
 def bound(points: Iterable[tuple[float, float]], alpha: float, caution: float = CAUTION) -> float | None:

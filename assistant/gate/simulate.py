@@ -18,9 +18,10 @@ import numpy as np
 from assistant.gate.boost import Array
 from assistant.gate.features import STAGE_TWO
 from assistant.gate.history import History
-from assistant.gate.learn import personalise, squash
+from assistant.gate.learn import squash
 from assistant.gate.model import Gate
 from assistant.gate.policy import SETTINGS, Decision, Policy
+from assistant.gate.promote import learn
 from assistant.gate.rows import GateRow
 
 RATE_A, RATE_B = 3.0, 8.6  # acceptance of 2,047 Copilot users as a Beta distribution
@@ -73,7 +74,9 @@ class World:
 
 @dataclass(frozen=True)
 class User:
-    """What one run came to. ``lost`` is the share of what would have been taken that was hidden."""
+    """What one run came to. ``lost`` is the share of what would have been taken that was hidden; of ``lessons`` learned gates,
+    ``refused`` were not put in force.
+    """
 
     longest_silence: int
     silent_at_end: bool
@@ -84,6 +87,8 @@ class User:
     alarms: int
     shown_early: float
     acceptance: float
+    lessons: int
+    refused: int
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ class Simulation:
     shown_early: float
     acceptance: float
     acceptance_ungated: float
+    lessons: int
+    refused: int
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -139,6 +146,8 @@ def simulate(
         _mean([life.shown_early for life in lives]),
         _mean([life.acceptance for life in lives]),
         _mean(ungated),
+        sum(life.lessons for life in lives),
+        sum(life.refused for life in lives),
     )
 
 
@@ -185,8 +194,10 @@ class _Walk:
 
     def __init__(self, gate: Gate, setting: str, rng: np.random.Generator) -> None:
         self._prior, self._history, self._now = gate, History(), 0.0
-        self._policy = Policy(gate, rng.random, setting)
+        self._policy = Policy(gate, rng.random, setting, lambda: self._now)
+        self._setting = setting
         self._rows: list[GateRow] = []
+        self._judged = self._lessons = self._refused = 0
         self._decisions: list[Decision] = []
         self._next, self._alarms = list(REFITS), 0
 
@@ -198,34 +209,40 @@ class _Walk:
         one = self._policy.before(place, invoked=False)
         decision = one if one.action == "skip" else self._policy.after(features, False, one)
         self._decisions.append(decision)
-        if decision.action == "show":
-            self._ended(features, decision, one, float(would))
-
-    def _ended(self, features: dict[str, float], decision: Decision, one: Decision, taken: float) -> None:
-        """Shown, and judged three seconds later."""
         index = len(self._decisions)
+        row = GateRow(
+            id=str(index),
+            ts_ms=int(self._now * 1000),
+            features=features if decision is not one else place,
+            decision=decision.action,
+            propensity=decision.propensity,
+            explored=decision.explored,
+            p1=one.p,
+            p2=None if decision is one else decision.p,
+            threshold=decision.threshold,
+        )
+        if decision.action == "show":
+            row = self._ended(row, index, decision, float(would))
+        self._rows.append(row)
+        if self._judged >= self._next[0]:
+            self._learn()
+
+    def _ended(self, row: GateRow, index: int, decision: Decision, taken: float) -> GateRow:
+        """Shown, and judged three seconds later."""
         self._history.shown(self._now, "", index * 1000, "")
         self._history.ended(self._now + 3.0, f"text {index}", taken)
         alarmed = self._policy.alarmed
         self._policy.ended(decision, taken)
         self._alarms += self._policy.alarmed > alarmed
-        self._rows.append(
-            GateRow(
-                id=str(index),
-                ts_ms=int(self._now * 1000),
-                features=features,
-                outcome="accepted" if taken else "rejected",
-                propensity=decision.propensity,
-                explored=decision.explored,
-                p1=one.p,
-                p2=decision.p,
-                threshold=decision.threshold,
-                visible_ms=3000.0,
-            )
-        )
-        if len(self._rows) >= self._next[0]:
-            self._next = self._next[1:] or [len(self._rows) + 100]
-            self._policy.gate = personalise(self._prior, self._rows, count_unread=True)
+        self._judged += 1
+        return replace(row, outcome="accepted" if taken else "rejected", visible_ms=3000.0)
+
+    def _learn(self) -> None:
+        self._next = self._next[1:] or [self._judged + 100]
+        gate, trial = learn(self._prior, self._rows, self._policy.gate, self._setting, count_unread=True)
+        self._policy.gate = gate
+        self._lessons += 1
+        self._refused += not trial.promoted
 
     def result(self, would: Any) -> User:
         shown = np.array([decision.action == "show" for decision in self._decisions])
@@ -244,6 +261,8 @@ class _Walk:
             self._alarms,
             float(shown[:100].mean()),
             float(would[shown].mean()) if shown.any() else 0.0,
+            self._lessons,
+            self._refused,
         )
 
 

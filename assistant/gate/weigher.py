@@ -6,8 +6,9 @@ Holds the history, and what was offered until its outcome is heard. Knows sites 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from assistant.completion.context import Site
 from assistant.gate.features import VERSION, of_place, of_text
@@ -92,9 +93,9 @@ class Case:
             self._one = self._noted(self._weigher.policy.before(self.features, self._invoked))
         return self._one is None or self._one.action == "show"
 
-    def tells(self, suggestion: Suggestion, age_ms: float | None) -> None:
-        """There is a text, asked for ``age_ms`` ago (``None``: by an earlier request)."""
-        self.features |= of_text(self._site, suggestion, self._weigher.history, age_ms)
+    def tells(self, suggestion: Suggestion, age_ms: float | None, signals: Mapping[str, float] = MappingProxyType({})) -> None:
+        """There is a text, asked for ``age_ms`` ago (``None``: by an earlier request). ``signals``: see `features.signals`."""
+        self.features |= of_text(self._site, suggestion, self._weigher.history, age_ms, signals)
 
     def shows(self, standing: bool) -> bool:
         """Stage two: whether the text is worth the user's glance. ``standing``: the user is looking at it already."""

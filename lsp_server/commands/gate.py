@@ -21,7 +21,7 @@ from assistant.gate.model import PRIOR_PATH, ArtefactError, Gate, dumps, load
 from assistant.gate.rows import GateRow, RowError, read, target
 from assistant.gate.safety import SHOW_FIRST
 from lsp_server.commands.local import CommandError, fail
-from lsp_server.gate_file import FILE, current, judged, save
+from lsp_server.gate_file import FILE, current, forget, judged, save, since
 from telemetry.connection import UnreadableError
 from telemetry.store import FILE_NAME
 
@@ -38,17 +38,26 @@ def status(data_dir: Path, events: Path | None, as_json: bool) -> int:
 
 
 def train(data_dir: Path, events: Path | None, as_json: bool) -> int:
-    """Learn from the rows and put the result in force; the rows of the last quarter of an hour are left out."""
+    """Learn from the rows, and put the result in force unless it is worth less than the gate that is.
+
+    Left out are the rows of the last quarter of an hour, and those of other models than the last row's.
+    """
     from assistant.gate.refit import refit
 
     try:
-        gate = refit(load(PRIOR_PATH), _rows(data_dir, events), int(time.time() * 1000))
-        save(data_dir, dumps(gate))
+        before, _ = current(data_dir)
+        rows = [row for row in _rows(data_dir, events) if row.ts_ms >= since(before)]
+        model = next((row.model for row in reversed(rows) if row.model), "")
+        rows = [row for row in rows if row.model in ("", model)]
+        gate, trial = refit(load(PRIOR_PATH), rows, int(time.time() * 1000), before, since_ms=since(before))
+        if trial.promoted:
+            save(data_dir, dumps(gate))
     except (CommandError, ArtefactError) as error:
         return fail(str(error))
     except OSError as error:
         return fail(f"the gate could not be written ({error.strerror}): check that {data_dir} is writable")
-    return _tell("learned", {**_describe(gate), "file": str(data_dir / FILE)}, as_json)
+    told = {**_describe(gate), "trial": trial.to_json(), "file": str(data_dir / FILE)}
+    return _tell("learned" if trial.promoted else "learned, but worth less than the gate in force, which stays", told, as_json)
 
 
 def replay(data_dir: Path, events: Path | None, setting: str, as_json: bool) -> int:
@@ -68,12 +77,11 @@ def replay(data_dir: Path, events: Path | None, setting: str, as_json: bool) -> 
 
 
 def reset(data_dir: Path, as_json: bool) -> int:
-    path = data_dir / FILE
-    had = path.exists()
+    """The prior again, at once in servers that run; what is recorded by now is not learned from any more."""
     try:
-        path.unlink(missing_ok=True)
+        had = forget(data_dir)
     except OSError as error:
-        return fail(f"{path} could not be removed ({error.strerror})")
+        return fail(f"{data_dir / FILE} could not be replaced ({error.strerror})")
     return _tell("forgotten" if had else "nothing was learned yet", {"removed": had}, as_json)
 
 

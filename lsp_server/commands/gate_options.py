@@ -1,4 +1,4 @@
-"""The options of `sotto gate` and `sotto bench gate`, and which function each runs; imports their work only then."""
+"""The options of `sotto gate`, `sotto bench gate` and `sotto bench telemetry`; imports their work only when it is run."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ def add_bench_gate(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -
     bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
+def add_bench_telemetry(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`sotto bench telemetry` below the kinds of bench."""
+    bench = kinds.add_parser("telemetry", help="what the record costs a completion, and the dashboard's time with a large one")
+    bench.add_argument(
+        "--answers", type=int, default=4000, metavar="N", help="completions with the record and without (default: %(default)s)"
+    )
+    bench.add_argument(
+        "--moments", type=int, default=1_000_000, metavar="N", help="rows of a made-up store (default: %(default)s; 0: none)"
+    )
+    bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
 def run_gate(arguments: argparse.Namespace, data_dir: Path) -> int:
     """Run what `add_gate` parsed; returns the exit code."""
     from lsp_server.commands import gate
@@ -57,3 +69,10 @@ def run_bench_gate(arguments: argparse.Namespace) -> int:
     from lsp_server.commands import bench_gate
 
     return bench_gate.run(arguments.events, arguments.users, arguments.json)
+
+
+def run_bench_telemetry(arguments: argparse.Namespace) -> int:
+    """Run what `add_bench_telemetry` parsed; returns the exit code."""
+    from lsp_server.commands import bench_telemetry
+
+    return bench_telemetry.run(arguments.answers, arguments.moments, arguments.json)

@@ -1,4 +1,4 @@
-"""`sotto telemetry stats|export|erase`: what the record of suggestions says, all of it as JSON lines, or its end.
+"""`sotto telemetry stats|export|pause|resume|erase`: what the record of suggestions says, all of it as JSON lines, or its end.
 
 `add` is called for every start of `sotto` and imports nothing; the rest loads SQLite and rich. Knows the store by its queries.
 """
@@ -37,9 +37,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export.add_argument(
         "--gate", action="store_true", help="one line an opportunity with its outcome, as `sotto bench gate --events` reads it"
     )
+    export.add_argument(
+        "--kind", dest="of", default="", metavar="WORD", help="only inline, next_edit or review, with what became of it"
+    )
+    export.add_argument(
+        "--reason", default="", metavar="WORD", help="only this reason, as in `shown`, `gated_hide`, `explored`"
+    )
+    pause = kinds.add_parser("pause", help="record nothing from now on, in all editors, until `resume`")
+    resume = kinds.add_parser("resume", help="go on recording")
     erase = kinds.add_parser("erase", help="remove every row, its copies, the key behind the file keys, and what was learned")
     erase.add_argument("--yes", action="store_true", help=f"do not ask to type `{WORD}`")
-    for kind in (stats, export, erase):
+    for kind in (stats, export, pause, resume, erase):
         kind.add_argument("--data-dir", type=Path, metavar="DIR", help="where the private record of suggestions lives")
 
 
@@ -55,7 +63,9 @@ def run(arguments: argparse.Namespace, data_dir: Path, recording: bool) -> int:
     try:
         if arguments.kind == "stats":
             return _stats(path, arguments.json, recording)
-        return _export(path, arguments.out, arguments.gate) if arguments.kind == "export" else _erase(path, arguments.yes)
+        if arguments.kind == "export":
+            return _export(arguments.out, _lines(path, arguments.gate, arguments.of, arguments.reason))
+        return _erase(path, arguments.yes) if arguments.kind == "erase" else _pause(path, arguments.kind == "pause")
     except (UnreadableError, NewerSchemaError) as error:
         return fail(str(error))
     except BrokenPipeError:
@@ -70,11 +80,11 @@ def summarize(path: Path, recording: bool) -> dict[str, Any]:
     """What `stats` tells, as plain values; rates are left to the reader, who sees their n."""
     from dataclasses import asdict
 
-    from telemetry import panels, retention
+    from telemetry import disk, panels, retention
 
     return {
         "store": str(path),
-        "recording": recording,
+        "recording": recording and not disk.paused(path.parent),
         "bytes": path.stat().st_size if path.exists() else 0,
         "raw_days": retention.RAW_DAYS,
         "daily_days": retention.DAILY_DAYS,
@@ -98,6 +108,8 @@ def _stats(path: Path, as_json: bool, recording: bool) -> int:
 
     console = Console()
     switched = "" if recording else ", switched off by DO_NOT_TRACK"
+    if recording and not found["recording"]:
+        switched = ", paused (`sotto telemetry resume` goes on)"
     console.print(f"{found['store']}: {found['bytes'] / 1e6:.1f} MB, on this machine only{switched}", highlight=False)
     if not found["total"]["opportunities"]:
         console.print("No suggestions recorded yet.")
@@ -150,25 +162,35 @@ def _rate(positives: int, n: int, of: str = "") -> str:
     return f"{positives:,} of {n:,}{' ' + of if of else ''}: {positives / n:.0%} ({low:.0%} to {high:.0%})"
 
 
-def _export(path: Path, out: Path | None, gate: bool) -> int:
-    if out is None:
-        for line in _lines(path, gate):
-            sys.stdout.write(line)
-        return 0
-    with os.fdopen(os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_lines(path, gate))
+def _pause(path: Path, on: bool) -> int:
+    from telemetry import disk
+
+    disk.pause(path.parent, on)
+    sys.stdout.write("Nothing is recorded until `sotto telemetry resume`.\n" if on else "The record goes on.\n")
     return 0
 
 
-def _lines(path: Path, gate: bool) -> Iterator[str]:
+def _export(out: Path | None, lines: Iterator[str]) -> int:
+    if out is None:
+        for line in lines:
+            sys.stdout.write(line)
+        return 0
+    with os.fdopen(os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
+    return 0
+
+
+def _lines(path: Path, gate: bool, kind: str, reason: str) -> Iterator[str]:
     from dataclasses import asdict
 
     from telemetry import queries, retention
 
     if gate:
-        rows: Iterator[dict[str, Any]] = (asdict(row) for row in queries.gate_rows(path))
+        rows: Iterator[dict[str, Any]] = (
+            asdict(row) for row in queries.gate_rows(path) if kind in ("", row.kind) and reason in ("", row.reason, row.why)
+        )
     else:
-        rows = retention.export(path) if path.exists() else iter(())
+        rows = retention.export(path, kind=kind, reason=reason) if path.exists() else iter(())
     for row in rows:
         yield json.dumps(row, separators=(",", ":")) + "\n"
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from telemetry import panels, retention
+from telemetry import disk, panels, retention
 from telemetry.dashboard import curves, lists
 from telemetry.panels import Counts
 
@@ -41,6 +41,9 @@ def summary(path: Path, days: int, offset_min: int, now_ms: int | None = None) -
         "by_day": {day: _told(row) for day, row in panels.days(path, since).items()},
         "by": {name: {key: _told(row) for key, row in panels.by(path, name, since).items()} for name in panels.DIMENSIONS},
         "latency": {which: _latencies(path, since, which) for which in ("show", "hide")},
+        "timeline": lists.timeline(path, _start(since)),
+        "exits": panels.exits(path, since),
+        "rules": {kind: _rules(path, kind, since) for kind in ("next_edit", "review")},
         "speed": total.new_tokens * 1000 / total.decode_ms if total.decode_ms else None,
         "gate": _gate(path, since, total),
         "models": lists.models(path),
@@ -60,9 +63,9 @@ def rate(positives: int, n: int, independent: int | None = None) -> dict[str, An
 
 
 def signature(path: Path) -> str:
-    """Something that changes when the store's file or its log does."""
+    """Something that changes when the store's file or its log does, or the record is paused."""
     parts = []
-    for name in (path.name, f"{path.name}-wal"):
+    for name in (path.name, f"{path.name}-wal", disk.PAUSED):
         try:
             stat = path.with_name(name).stat()
         except OSError:
@@ -75,9 +78,19 @@ def _told(row: Counts) -> dict[str, Any]:
     return {
         **asdict(row),
         "acceptance": rate(row.accepted, row.judged),
-        "kept": rate(row.retained_120, row.checked_120, row.accepted),
+        "kept_share": rate(row.retained_120, row.checked_120, row.accepted),
+        "stopped": rate(row.ended_early, row.generated),
         "hidden_share": rate(row.hidden, row.hidden + row.shown),
         "cancelled_share": rate(row.cancelled, row.opportunities),
+    }
+
+
+def _rules(path: Path, kind: str, since: str) -> dict[str, dict[str, Any]]:
+    """Each rule's counts, and how its shown ones ended (empty while they have not)."""
+    found = panels.rules(path, kind, since)
+    return {
+        rule: {**_told(_sum(ends.values())), "ends": {end: row.shown for end, row in ends.items() if row.shown}}
+        for rule, ends in found.items()
     }
 
 
@@ -101,6 +114,7 @@ def _data(path: Path) -> dict[str, Any]:
     return {
         "path": str(path),
         "bytes": path.stat().st_size if path.exists() else 0,
+        "paused": disk.paused(path.parent),
         "raw_days": retention.RAW_DAYS,
         "daily_days": retention.DAILY_DAYS,
         **{"days": 0, "opportunities": 0, **panels.tables(path)},

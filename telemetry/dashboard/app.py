@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from telemetry import retention
+from telemetry import disk, retention
 from telemetry.connection import NewerSchemaError, UnreadableError
 from telemetry.dashboard import answers, lists, tables
 from telemetry.dashboard.security import OPEN, Guard
@@ -40,7 +40,7 @@ class Dashboard:
         self.path = path
         self._learned = learned
         self._run = new_id()
-        self._assets = {file.name: file.read_bytes() for file in sorted(_ASSETS.iterdir()) if file.suffix in _TYPES}
+        self._assets = {file.name: file.read_bytes() for file in sorted(_ASSETS.rglob("*")) if file.suffix in _TYPES}
         self.guard = Guard(Starlette(routes=self._routes(), exception_handlers=_FAILURES))
 
     def _routes(self) -> list[Route]:
@@ -55,6 +55,7 @@ class Dashboard:
             Route("/api/token", self._token),
             Route("/export.jsonl", self._json_lines),
             Route("/export.csv", self._spreadsheet),
+            Route("/api/pause", self._pause, methods=["POST"]),
             Route("/api/erase", self._erase, methods=["POST"]),
         ]
 
@@ -103,18 +104,35 @@ class Dashboard:
     def _spreadsheet(self, request: Request) -> Response:
         return _download(tables.spreadsheet(self.path), "text/csv", "sotto-opportunities.csv")
 
+    async def _pause(self, request: Request) -> Response:
+        """A file beside the store, which every server that writes there looks for; the database stays untouched."""
+        asked = await _json(request)
+        if isinstance(asked, Response):
+            return asked
+        if asked not in ({"paused": True}, {"paused": False}):
+            return PlainTextResponse("Say whether to pause.\n", 400)
+        await run_in_threadpool(disk.pause, self.path.parent, asked["paused"])
+        return JSONResponse(asked)
+
     async def _erase(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return PlainTextResponse("Send JSON.\n", 415)
-        try:
-            asked = json.loads(await request.body())
-        except ValueError:
-            return PlainTextResponse("Send JSON.\n", 400)
+        asked = await _json(request)
+        if isinstance(asked, Response):
+            return asked
         if asked != {"word": WORD}:
             return PlainTextResponse(f"Nothing was erased: type {WORD} to confirm.\n", 400)
         also = [file for file in sorted(self.path.parent.glob(self._learned)) if self._learned and file.is_file()]
         await run_in_threadpool(retention.erase, self.path, also)
         return JSONResponse({"erased": True})
+
+
+async def _json(request: Request) -> Any:
+    """The body, or the answer that refuses it."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return PlainTextResponse("Send JSON.\n", 415)
+    try:
+        return json.loads(await request.body())
+    except ValueError:
+        return PlainTextResponse("Send JSON.\n", 400)
 
 
 def _download(lines: Iterable[str], kind: str, name: str) -> Response:

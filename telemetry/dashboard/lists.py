@@ -23,7 +23,8 @@ FOREVER_MS = 1 << 53
 _TAKEN = ", ".join(f"'{kind}'" for kind, (label, _) in LABELS.items() if label)
 _JUDGED = ", ".join(f"'{kind}'" for kind, (_, weight) in LABELS.items() if weight == 1.0)
 STEPS = {
-    "": "1",
+    "": "o.kind <> 'review' OR :kind IS NOT NULL",
+    "all": "1",
     "skipped": "o.decision IN ('skip', 'suppressed_rule')",
     "generated": "o.new_tokens > 0",
     "hidden": "o.decision = 'hide'",
@@ -33,14 +34,17 @@ STEPS = {
     "unread": "c.kind = 'unread'",
     "checked": "r.accepted_chars > 0",
     "retained": "r.retained_chars > 0",
+    "kept": "r.accepted_chars > 0 AND 2 * r.retained_chars >= r.accepted_chars",
+    "ended_early": "o.saved_tokens > 0",
     "explored": "o.explored",
     "cancelled": "o.cancelled",
 }
-"""As `telemetry.panels` counts them."""
+"""As `telemetry.panels` counts them: review comments only where they are asked for, or with ``all``."""
 
 EQUAL = {
     "kind": "o.kind", "trigger": "o.trigger", "language": "o.language", "model": "o.model", "gate": "o.gate",
-    "decision": "o.decision", "reason": "o.reason", "outcome": "coalesce(c.kind, '')", "session": "o.session",
+    "decision": "o.decision", "reason": "o.reason", "why": "o.why", "rule": "o.rule",
+    "outcome": "coalesce(c.kind, '')", "session": "o.session",
 }  # fmt: skip
 """Filters by equality: `telemetry.panels.DIMENSIONS`, and the session."""
 
@@ -51,11 +55,11 @@ LEFT JOIN outcome c ON c.impression = i.id AND c.final = 1
 LEFT JOIN retention r ON r.impression = i.id AND r.horizon_s = 120"""
 _ROWS = f"""
 WITH page AS (SELECT rowid AS _row, * FROM opportunity WHERE {_SPAN} ORDER BY ts_ms DESC, rowid DESC LIMIT :depth)
-SELECT o._row, o.id, o.ts_ms, o.kind, o.language, o.trigger, o.decision, o.reason, o.explored, o.stage,
+SELECT o._row, o.id, o.ts_ms, o.kind, o.language, o.trigger, o.decision, o.reason, o.why, o.rule, o.explored, o.stage,
     coalesce(o.p2, o.p1) AS p, o.threshold, o.t_total, i.n_chars, c.kind AS outcome, c.visible_ms, c.accepted_chars,
     r.retained_chars
 FROM page o {_ENDS}
-WHERE {{step}} AND {" AND ".join(f"(:{name} IS NULL OR {column} = :{name})" for name, column in EQUAL.items())}
+WHERE ({{step}}) AND {" AND ".join(f"(:{name} IS NULL OR {column} = :{name})" for name, column in EQUAL.items())}
 ORDER BY o.ts_ms DESC, o._row DESC LIMIT :count
 """
 _END = f"SELECT ts_ms, rowid FROM opportunity WHERE {_SPAN} ORDER BY ts_ms DESC, rowid DESC LIMIT 1 OFFSET :depth - 1"
@@ -75,7 +79,7 @@ def page(
     """
     values: dict[str, Any] = {name: equal.get(name) for name in EQUAL}
     values |= {"since": since, "until": until, "row": row, "depth": depth, "count": PAGE}
-    sql = _ROWS.format(step=STEPS[step])
+    sql = _ROWS.format(step=f"({STEPS[step]}) AND ({STEPS['']})" if step != "all" else "1")
     with asking(path) as ask:
         if ask is None:
             return {"rows": [], "next": None}
@@ -98,6 +102,19 @@ def one(path: Path, opportunity: str) -> dict[str, Any] | None:
             return None
         parts = {name: [dict(row) for row in ask.execute(sql, {"id": opportunity})] for name, sql in _PARTS.items()}
     return {**dict(found), "features": json.loads(found["features"]), **parts}
+
+
+def timeline(path: Path, since: int, count: int = 1000) -> dict[str, list[Any]]:
+    """The last ``count`` suggestions shown at the cursor since then, oldest first: ids, UTC ms, and milliseconds by column."""
+    names = ("id", "ts_ms", "t_total", "t_prefill", "t_decode")
+    sql = (
+        f"WITH page AS (SELECT * FROM opportunity WHERE ts_ms >= :since ORDER BY ts_ms DESC LIMIT :depth) "
+        f"SELECT {', '.join(names)} FROM page WHERE decision = 'show' AND kind = 'inline' AND t_total > 0 "
+        "ORDER BY ts_ms DESC LIMIT :count"
+    )
+    with asking(path) as ask:
+        rows = [] if ask is None else ask.execute(sql, {"since": since, "depth": 4 * count, "count": count}).fetchall()
+    return {name: [row[name] for row in reversed(rows)] for name in names}
 
 
 def models(path: Path) -> dict[str, str]:

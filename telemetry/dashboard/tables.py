@@ -15,7 +15,7 @@ from telemetry import queries, retention
 
 COLUMNS = (
     "id", "ts_ms", "kind", "language", "trigger", "model", "gate", "stage", "p1", "p2", "threshold", "decision", "reason",
-    "propensity", "explored", "shown", "n_chars", "outcome", "visible_ms", "accepted_chars", "retained",
+    "why", "rule", "propensity", "explored", "shown", "n_chars", "outcome", "visible_ms", "accepted_chars", "retained",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+from assistant.gate.features import VERSION
+from assistant.gate.model import PRIOR_PATH, dumps, load
+from lsp_server import gate_file
 from tests.e2e.editor import EASY, Editor
 from tests.e2e.raw_client import PATIENCE_S
 
@@ -26,6 +35,8 @@ def test_accepted_and_rejected_stand_beside_what_the_gate_thought(make_editor: M
         "decisions": 0,
         "hidden": 0,
         "lastReason": "",
+        "lastLesson": {},
+        "alarmed": False,
     }
     document = editor.open(EASY)
     item = document.complete(2)
@@ -40,6 +51,10 @@ def test_accepted_and_rejected_stand_beside_what_the_gate_thought(make_editor: M
     status = editor.wait_status(lambda status: status["gate"]["decisions"] == 2)
     assert status["gate"]["lastReason"].startswith("you are new here")
     assert editor.close() == 0
+    features = [json.loads(text) for (text,) in editor.rows("SELECT features FROM opportunity WHERE decision = 'show'")]
+    assert all(found["entropy"] >= 0 and found["language_python"] == 1 for found in features)
+    assert all(sum(value for name, value in found.items() if name.startswith("node_")) == 1 for found in features)
+    assert {row[0] for row in editor.rows("SELECT why FROM opportunity WHERE decision = 'show'")} == {"new"}
     rows = editor.rows(ROWS)
     assert [row[-1] for row in rows] == ["accepted", "rejected"]
     for p1, p2, threshold, propensity, explored, stage, version, kind, _ in rows:
@@ -47,7 +62,7 @@ def test_accepted_and_rejected_stand_beside_what_the_gate_thought(make_editor: M
         assert 0 < p2 < 1
         assert 0 <= threshold <= 1
         assert 0 < propensity <= 1
-        assert (explored, stage, version, kind) == (0, 2, 1, "prior")
+        assert (explored, stage, version, kind) == (0, 2, VERSION, "prior")
 
 
 def test_a_damaged_gate_is_replaced_by_the_prior_with_one_warning(make_editor: MakeEditor) -> None:
@@ -60,6 +75,24 @@ def test_a_damaged_gate_is_replaced_by_the_prior_with_one_warning(make_editor: M
     assert editor.status()["gate"]["kind"] == "prior"
     (message,) = editor.messages()
     assert "sotto gate reset" in message
+    assert editor.close() == 0
+
+
+def test_a_reset_reaches_a_server_that_runs(make_editor: MakeEditor) -> None:
+    editor = make_editor()
+    editor.start()
+    folder = Path(editor.status()["store"]).parent
+    own = replace(load(PRIOR_PATH), record={"yours": {"rows": 40, "until_ms": 0}}, decided=40)
+    gate_file.save(folder, dumps(own))
+    editor.wait_status(lambda status: status["gate"]["kind"] == "personal" and status["gate"]["decisions"] == 40)
+    arguments = ["gate", "reset", "--json"]
+    told = subprocess.run(
+        [sys.executable, "-m", "lsp_server", *arguments],
+        env={**os.environ, "SOTTO_DATA_DIR": str(folder)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(told.stdout) == {"removed": True}
+    status = editor.wait_status(lambda status: status["gate"]["kind"] == "prior")
+    assert status["gate"]["decisions"] == 0
     assert editor.close() == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from assistant.gate.safety import PERSONAL_FROM
 from assistant.impression import Ended, Seen
 from assistant.types import Completion, Reason, Ruling, Snapshot, Source, Suggestion, Trigger
 from lsp_server import gate_file
-from lsp_server.gatekeeper import IDLE_S, LESSON, Gatekeeper
+from lsp_server.gatekeeper import FOLLOW_S, IDLE_S, LESSON, Gatekeeper
 from lsp_server.journal import Journal
 from telemetry import queries
 from telemetry.events import Gate, Impression, Opportunity, Outcome
@@ -39,17 +40,27 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def remember(store: Store, count: int, reason: str = "shown", outcome: str = "rejected", stage: int = 2) -> None:
+def remember(store: Store, count: int, reason: str = "shown", outcome: str = "rejected", model: str = "m1") -> None:
     """``count`` opportunities of an hour ago."""
     rng = random.Random(count)
     then = int(time.time() * 1000) - 3_600_000
     for index in range(count):
-        id, at = f"{reason}{index:04}", then + index * 1000
+        id, at = f"{reason}{model}{index:04}", then + index * 1000
         decision = {"shown": "show", "gated_hide": "hide"}.get(reason, "skip")
         numbers = features(rng)
         store.record(
             Opportunity(
-                id, "S", at, float(index), decision=decision, reason=reason, features=numbers, p1=0.4, p2=0.3, stage=stage
+                id,
+                "S",
+                at,
+                float(index),
+                decision=decision,
+                reason=reason,
+                features=numbers,
+                p1=0.4,
+                p2=0.3,
+                stage=2,
+                model=model,
             )
         )
         if decision == "show":
@@ -138,6 +149,115 @@ def test_few_judgements_change_nothing(store: Store) -> None:
         await gate.learn()
         assert gate.weigher.policy is not None
         assert gate.weigher.policy.gate.two.bias == 0
+        gate.close()
+
+    asyncio.run(main())
+
+
+def test_another_model_starts_from_the_prior_and_an_old_one_is_known_again(store: Store) -> None:
+    async def main() -> None:
+        clock = Clock()
+        remember(store, 80)
+        gate = keeper(store, [], clock)
+        gate.model("m1")
+        await gate.learn()
+        learned = gate.status()["id"]
+        assert gate.status()["kind"] == "personal"
+        assert load(store.path.parent / "gate.json").record["model"] == "m1"
+        gate.model("m2")
+        assert gate.status()["kind"] == "prior"
+        clock.now += FOLLOW_S
+        await gate.follow()
+        assert gate.status()["kind"] == "prior", "the file is of the other model"
+        gate.model("m1")
+        clock.now += FOLLOW_S
+        await gate.follow()
+        assert gate.status()["id"] == learned
+        gate.close()
+
+    asyncio.run(main())
+
+
+def test_a_lesson_is_of_this_models_rows_only(store: Store) -> None:
+    async def main() -> None:
+        remember(store, 80, model="m1")
+        remember(store, 20, reason="shown", model="m2")
+        gate = keeper(store, [])
+        gate.model("m2")
+        await gate.learn()
+        assert gate.status()["kind"] == "personal"
+        assert gate.weigher.policy is not None
+        assert gate.weigher.policy.gate.record["yours"]["rows"] == 20
+        gate.close()
+
+    asyncio.run(main())
+
+
+def test_a_reset_from_outside_reaches_a_server_that_runs(store: Store) -> None:
+    async def main() -> None:
+        clock = Clock()
+        remember(store, 80)
+        gate = keeper(store, [], clock)
+        await gate.learn()
+        assert (gate.status()["kind"], gate.status()["decisions"]) == ("personal", 80)
+        assert gate_file.forget(store.path.parent)
+        await gate.follow()
+        assert gate.status()["kind"] == "personal", "it looks every few seconds only"
+        clock.now += FOLLOW_S
+        await gate.follow()
+        assert (gate.status()["kind"], gate.status()["decisions"]) == ("prior", 0)
+        for model in ("", "m2", "m1"):
+            gate.model(model)
+            await gate.learn()
+            assert gate.weigher.policy is not None
+            assert gate.weigher.policy.gate.decided == 0, "what was forgotten is not learned again"
+            assert gate_file.since(gate_file.current(store.path.parent)[0]) > 0
+        gate.close()
+
+    asyncio.run(main())
+
+
+def test_a_gate_that_another_server_learned_is_taken_up(store: Store) -> None:
+    async def main() -> None:
+        clock = Clock()
+        remember(store, 80)
+        first, second = keeper(store, []), keeper(store, [], clock)
+        await first.learn()
+        clock.now += FOLLOW_S
+        await second.follow()
+        assert second.status()["id"] == first.status()["id"]
+        (store.path.parent / "gate.json").write_text("no gate")
+        clock.now += FOLLOW_S
+        await second.follow()
+        assert second.status()["id"] == first.status()["id"], "a broken file changes nothing"
+        (store.path.parent / "gate.json").unlink()
+        clock.now += FOLLOW_S
+        await second.follow()
+        assert (second.status()["kind"], second.status()["decisions"]) == ("prior", 0)
+        first.close()
+        second.close()
+
+    asyncio.run(main())
+
+
+def test_next_edits_and_reviews_are_no_lessons(store: Store) -> None:
+    for number, kind in enumerate(("inline", "next_edit", "review")):
+        store.record(Opportunity(f"K{number}", "S", number, 1.0, kind=kind, decision="show", reason="shown", p2=0.5))
+    assert store.flush(10)
+    assert [row.id for row in gate_file.judged(store.path)] == ["K0"]
+
+
+def test_a_refused_lesson_is_told_and_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        remember(store, 80)
+        gate = keeper(store, [])
+        before = gate.status()["id"]
+        refused = "import sys; from assistant.gate import promote, refit; promote.MARGIN = -1.0; sys.exit(refit.main())"
+        monkeypatch.setattr("lsp_server.gatekeeper.python_command", lambda _: [sys.executable, "-c", refused])
+        await gate.learn()
+        assert gate.status()["id"] == before
+        assert gate.status()["lastLesson"]["promoted"] is False
+        assert not (store.path.parent / "gate.json").exists()
         gate.close()
 
     asyncio.run(main())

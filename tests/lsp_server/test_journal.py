@@ -9,7 +9,7 @@ import pytest
 
 from assistant.types import Completion, Confidence, ModelInfo, Reason, Ruling, Snapshot, Source, Suggestion, Timings, Trigger
 from lsp_server.journal import Journal
-from telemetry.events import Event, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
+from telemetry.events import Event, Exits, Gate, Impression, Model, Opportunity, Outcome, Retention, Session, SessionEnd
 
 
 class Recorder:
@@ -54,6 +54,20 @@ def journal(store: Recorder, clock: Clock) -> Journal:
 SNAPSHOT = Snapshot("file:///p/a.py", "python", "x = ", 4, path="/p/a.py", root="/p")
 SUGGESTION = Suggestion("s1", "one\ntwo", "one\ntwo", 4, 4, Source.CACHE, Confidence(-0.5, -1.0, 3))
 SHOWN = Completion(Reason.SHOWN, SUGGESTION, Timings(1, 2, 3, 4, 5), 6, 7, 8, {"f": 1.0})
+
+
+def test_a_next_edit_is_of_its_own_kind_and_can_be_refused(journal: Journal, store: Recorder, clock: Clock) -> None:
+    text = "x = old\n"
+    edit = replace(SUGGESTION, text="new", inserted="new", start=4, end=7)
+    journal.answered(replace(SNAPSHOT, text=text), replace(SHOWN, suggestion=edit), "next_edit")
+    clock.now += 5
+    journal.rejected("s1")
+    opportunity, impression, outcome = store.events
+    assert isinstance(opportunity, Opportunity)
+    assert opportunity.kind == "next_edit"
+    assert isinstance(impression, Impression)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.impression, outcome.kind, outcome.how) == ("s1", "rejected", "notified")
 
 
 def test_an_answer_is_an_opportunity_and_an_impression(journal: Journal, store: Recorder) -> None:
@@ -150,7 +164,18 @@ def test_what_the_gate_thought_is_written_with_the_opportunity(journal: Journal,
     assert isinstance(plain, Opportunity)
     assert (told.gate, told.feature_version, told.p1, told.p2, told.threshold) == ("g1", 3, 0.2, 0.3, 0.4)
     assert (told.stage, told.decision, told.propensity, told.explored, told.draw) == (2, "hide", 0.95, True, 0.5)
+    assert (told.why, plain.why) == ("gate", "")
     assert (plain.gate, plain.stage, plain.decision, plain.propensity, plain.p2) == ("", 0, "hide", 1.0, None)
+
+
+def test_what_the_engine_left_out_is_written_where_it_says_so(journal: Journal, store: Recorder) -> None:
+    journal.answered(SNAPSHOT, Completion(Reason.UNSURE, exits=(0, 5, 0, 2), saved_tokens=9))
+    journal.answered(SNAPSHOT, Completion(Reason.UNSURE))
+    first, *exits, second = store.events
+    assert isinstance(first, Opportunity)
+    assert isinstance(second, Opportunity)
+    assert exits == [Exits(first.id, 2, 5), Exits(first.id, 4, 2)]
+    assert (first.saved_tokens, second.saved_tokens) == (9, None)
 
 
 def test_accepted_text_is_looked_at_again(journal: Journal, store: Recorder, clock: Clock) -> None:

@@ -186,7 +186,8 @@ def filled(path: Path, what: list[tuple[str, int]]) -> tuple[Writer, sqlite3.Con
 
 PANELS: list[Callable[[Path], Any]] = [
     panels.days, panels.hours, panels.total, panels.explored, panels.latencies, panels.calibration, panels.hidden,
-    panels.silence, panels.tables, *(lambda path, name=name: panels.by(path, name) for name in panels.DIMENSIONS),
+    panels.silence, panels.tables, panels.exits,
+    lambda path: panels.rules(path, "review"), *(lambda path, name=name: panels.by(path, name) for name in panels.DIMENSIONS),
 ]  # fmt: skip
 
 
@@ -224,8 +225,9 @@ def test_no_panel_scans_the_raw_rows(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with connection.reading(path) as reader:
         for sql in sqls:
             for row in reader.execute(f"EXPLAIN QUERY PLAN {sql}"):
-                scan = re.match(r"SCAN (o|i|c|r30|r120|r300|opportunity|impression|outcome|retention)\b", row["detail"])
+                scan = re.match(r"SCAN (o|i|c|e|r30|r120|r300|opportunity|exits|impression|outcome|retention)\b", row["detail"])
                 assert not scan or "INDEX" in row["detail"], (row["detail"], sql)
+                assert "AUTOMATIC" not in row["detail"], (row["detail"], sql)
             ordered = [row["detail"] for row in reader.execute(f"EXPLAIN QUERY PLAN {sql}") if "ORDER BY" in row["detail"]]
             assert not (ordered and "LIMIT" in sql.partition("FROM opportunity")[2]), (ordered, sql)
 
@@ -270,5 +272,6 @@ def test_labels_name_outcomes_only_once() -> None:
         "accepted_line",
         "accepted_word",
         "typed_through",
+        "resolved",
     }
     assert not {"unread", "censored", ""} & set(LABELS)

@@ -14,7 +14,7 @@ from tests.telemetry.samples import CACHED, HIDDEN, SEEN, SEEN_TOO, SHOWN, TAKEN
 
 JUDGED = dataclasses.replace(
     SHOWN, features={"prefix_chars": 12.0, "relative": 1 / 3}, feature_version=3, gate="G7", stage=2, p1=0.25, p2=0.75,
-    threshold=0.5, propensity=0.05, explored=True, draw=0.01,
+    threshold=0.5, propensity=0.05, explored=True, draw=0.01, why="explored",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def test_a_shown_and_taken_one_has_everything(store: Store) -> None:
     assert row == queries.GateRow(
         id="O1", session="S1", ts_ms=1_700_000_001_000, mono_ms=1000.5, kind="inline", language="python", trigger="automatic",
         model=SHOWN.model, gate="G7", features={"prefix_chars": 12.0, "relative": 1 / 3}, feature_version=3, stage=2, p1=0.25,
-        p2=0.75, threshold=0.5, decision="show", reason="shown", propensity=0.05, explored=True, shown=True, n_chars=20,
+        p2=0.75, threshold=0.5, decision="show", reason="shown", why="explored", rule="",
+        propensity=0.05, explored=True, shown=True, n_chars=20,
         outcome="accepted", visible_ms=810.0, accepted_chars=20, retained=0.75, label=1, weight=1.0,
     )  # fmt: skip
 
@@ -50,7 +51,7 @@ def test_labels(store: Store, kind: str) -> None:
     (row,) = stored(store, SHOWN, SEEN, dataclasses.replace(TAKEN, kind=kind))
     expected = {
         "accepted": (1, 1.0), "accepted_line": (1, 1.0), "accepted_word": (1, 1.0), "typed_through": (1, 1.0),
-        "rejected": (0, 1.0), "undone": (0, 1.0), "superseded": (0, 0.3), "ignored": (0, 0.3),
+        "resolved": (1, 1.0), "rejected": (0, 1.0), "undone": (0, 1.0), "superseded": (0, 0.3), "ignored": (0, 0.3),
         "unread": (None, 0.0), "censored": (None, 0.0),
     }  # fmt: skip
     assert (row.label, row.weight) == expected[kind]

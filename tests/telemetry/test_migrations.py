@@ -17,7 +17,7 @@ from tests.telemetry.samples import opportunity
 from tests.telemetry.servers import go, start
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["0001_suggestions", "0002_gate_loop"]
+STEPS = ["0001_suggestions", "0002_gate_loop", "0003_reasons"]
 
 
 def next_version(fail: bool = False) -> Migrations:
@@ -26,11 +26,11 @@ def next_version(fail: bool = False) -> Migrations:
     for step in migrations.STEPS._migrations:
         steps(name=step.name)(step.fn)
 
-    @steps(name="0003_colour")
+    @steps(name="0004_colour")
     def _colour(db: Database) -> None:
         db.execute("ALTER TABLE opportunity ADD COLUMN colour TEXT")
 
-    @steps(name="0004_fill")
+    @steps(name="0005_fill")
     def _fill(db: Database) -> None:
         db.execute("UPDATE opportunity SET colour = 'red'")
         if fail:
@@ -88,11 +88,11 @@ def test_an_sqlite_without_strict_tables_gets_ordinary_ones(tmp_path: Path) -> N
 
 def test_an_old_file_is_copied_then_brought_forward(path: Path) -> None:
     db = sqlite3.connect(path, isolation_level=None)
-    migrations.apply(db, path, next_version(), 4)
-    migrations.apply(db, path, next_version(), 4)
+    migrations.apply(db, path, next_version(), 5)
+    migrations.apply(db, path, next_version(), 5)
     assert db.execute("SELECT colour FROM opportunity").fetchall() == [("red",)]
     db.close()
-    assert applied(path) == (4, [*STEPS, "0003_colour", "0004_fill"])
+    assert applied(path) == (5, [*STEPS, "0004_colour", "0005_fill"])
     copy = migrations.backup_path(path, schema.VERSION)
     assert applied(copy) == (schema.VERSION, STEPS)
     assert copy.stat().st_mode & 0o077 == 0
@@ -101,7 +101,7 @@ def test_an_old_file_is_copied_then_brought_forward(path: Path) -> None:
 def test_a_failing_step_leaves_the_file_as_it_was(path: Path) -> None:
     db = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        migrations.apply(db, path, next_version(fail=True), 4)
+        migrations.apply(db, path, next_version(fail=True), 5)
     assert [row[1] for row in db.execute("PRAGMA table_info(opportunity)")].count("colour") == 0
     db.close()
     assert applied(path) == (schema.VERSION, STEPS)
@@ -127,11 +127,51 @@ def first_version(path: Path, rows: int, start_ms: int = 1_700_000_000_000) -> N
     db.close()
 
 
+def second_version(path: Path, rows: int, start_ms: int) -> None:
+    """A store of version 2 over one of version 1: its raw rows to be counted, and a folded day of before."""
+    first_version(path, rows, start_ms)
+    steps = Migrations("sotto")
+    for name, step in zip(STEPS, (migrations._suggestions, migrations._gate_loop), strict=False):
+        steps(name=name)(step)
+    db = sqlite3.connect(path, isolation_level=None)
+    migrations.apply(db, path, steps, 2)
+    db.execute("UPDATE opportunity SET p2 = 0.4, stage = 2")
+    db.close()
+    migrations.backup_path(path, 1).unlink()
+
+
+def test_a_file_of_version_2_keeps_its_rows_and_the_counts_whose_rows_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.db"
+    second_version(path, 50, 1_700_000_000_000)
+    assert queries.summary(path).opportunities == 50
+    assert applied(path) == (3, STEPS)
+    assert applied_in_copy(migrations.backup_path(path, 2)) == 2
+    assert [(day, row.opportunities, row.accepted, row.kept) for day, row in panels.days(path).items()] == [
+        ("2023-08-01", 7, 7, 0),
+        ("2023-11-14", 50, 1, 0),
+    ]
+    assert {(row.why, row.rule) for row in queries.gate_rows(path)} == {("", "")}
+    assert panels.by(path, "why")[""].opportunities == 57
+
+
+def test_four_servers_that_meet_a_file_of_version_2_migrate_it_once(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.db"
+    second_version(path, 100, int(time.time() * 1000) - 3 * retention.DAY_MS)
+    processes = [start(tmp_path, 20, 5) for _ in range(4)]
+    for process in processes:
+        go(process)
+    heard = [process.communicate(timeout=60)[0].split("\n") for process in processes]
+    assert [lines[-2] for lines in heard] == ["end 0 "] * 4
+    assert applied(path) == (3, STEPS)
+    assert queries.summary(path).opportunities == 180
+    assert panels.total(path).opportunities == 180, "the folded day is over four hundred days old"
+
+
 def test_a_file_of_version_1_keeps_its_rows_and_gets_its_counts(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.db"
     first_version(path, 100)
     assert queries.summary(path).outcomes == {"accepted": 1}
-    assert applied(path) == (2, STEPS)
+    assert applied(path) == (3, STEPS)
     assert applied_in_copy(migrations.backup_path(path, 1)) == 1
     counted = panels.days(path)
     assert [(day, row.opportunities, row.accepted) for day, row in counted.items()] == [
@@ -158,7 +198,7 @@ def test_four_servers_that_meet_an_old_file_migrate_it_once(tmp_path: Path) -> N
         go(process)
     heard = [process.communicate(timeout=60)[0].split("\n") for process in processes]
     assert [lines[-2] for lines in heard] == ["end 0 "] * 4
-    assert applied(path) == (2, STEPS)
+    assert applied(path) == (3, STEPS)
     assert queries.summary(path).opportunities == 80, "what is over ninety days old is a count now"
     assert panels.total(path).opportunities == 280
 

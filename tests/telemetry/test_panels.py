@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry import panels
-from telemetry.events import Event, Impression, Opportunity, Outcome, Retention
+from telemetry.events import Event, Exits, Impression, Opportunity, Outcome, Retention
 from telemetry.store import Store
 from tests.telemetry.samples import STORY
 
@@ -54,8 +54,8 @@ def test_days(path: Path) -> None:
         "2023-11-14",
         panels.Counts(
             opportunities=8, skipped=2, generated=6, hidden=1, shown=5, explored=1, judged=3, accepted=2, unread=1,
-            shown_chars=50, accepted_chars=16, checked_30=8, retained_30=8, checked_120=16, retained_120=6, visible_ms=3600.0,
-            new_tokens=28,
+            shown_chars=50, accepted_chars=16, checked_30=8, retained_30=8, checked_120=16, retained_120=6, checked=2, kept=1,
+            visible_ms=3600.0, new_tokens=28,
         ),
     )  # fmt: skip
     assert (second[0], second[1].opportunities, second[1].hidden, second[1].judged) == ("2023-11-15", 4, 2, 0)
@@ -102,9 +102,45 @@ def test_the_last_hidden_ones(path: Path) -> None:
     assert [row["id"] for row in panels.hidden(path, 2)] == ["O11", "O10"]
     assert panels.hidden(path)[2] == {
         "id": "O6", "session": "S", "ts_ms": NOON + 6000, "kind": "inline", "language": "", "trigger": "automatic",
-        "reason": "unsure", "gate": "", "stage": 0, "p1": 0.1, "p2": None, "threshold": None, "propensity": 1.0,
+        "reason": "unsure", "why": "", "gate": "", "stage": 0, "p1": 0.1, "p2": None, "threshold": None, "propensity": 1.0,
         "features": "{}",
     }  # fmt: skip
+
+
+def test_review_comments_count_by_themselves(path: Path, store: Store) -> None:
+    before, at = panels.total(path), NOON + 60_000
+    for number, (rule, end) in enumerate((("B006", "accepted"), ("B006", "resolved"), ("B006", "rejected"), ("E722", ""))):
+        made = Opportunity(f"R{number}", "S", at, 1.0, kind="review", rule=rule, decision="show", reason="shown", t_total=900.0)
+        store.record(made)
+        store.record(Impression(f"J{number}", made.id, at, 1.0, 40, 1))
+        if end:
+            store.record(Outcome(f"J{number}", end, at, 1.0))
+    assert store.flush(10)
+    assert panels.total(path) == before
+    assert panels.by(path, "kind")["review"].shown == 4
+    assert "B006" not in panels.by(path, "rule")
+    found = panels.rules(path, "review")
+    assert {rule: {end: row.shown for end, row in ends.items()} for rule, ends in found.items()} == {
+        "B006": {"accepted": 1, "rejected": 1, "resolved": 1},
+        "E722": {"": 1},
+    }
+    assert sum(row.accepted for row in found["B006"].values()) == 2
+    assert panels.latencies(path)["review"].n == 4
+    assert panels.latencies(path)["t_total"].n == 4, "of the suggestions"
+    assert panels.silence(path).among == 12
+
+
+def test_exits_and_the_stop_head(path: Path, store: Store) -> None:
+    assert panels.exits(path) == {}
+    for number, saved in enumerate((0, 7, None)):
+        store.record(Opportunity(f"E{number}", "S", NOON, 1.0, new_tokens=6, saved_tokens=saved))
+        store.record(Exits(f"E{number}", 2, 4))
+        store.record(Exits(f"E{number}", 6, 2))
+        store.record(Exits(f"E{number}", 6, 2))
+    assert store.flush(10)
+    assert panels.exits(path) == {2: 12, 6: 6}
+    total = panels.total(path)
+    assert (total.ended_early, total.saved_tokens) == (1, 7)
 
 
 def test_silence(path: Path) -> None:
@@ -122,7 +158,7 @@ def test_an_empty_store_has_empty_panels(tmp_path: Path) -> None:
 
 def test_several_impressions_of_one_opportunity_count_it_once(store: Store) -> None:
     first = Impression("I1", "O1", NOON, 1.0, 10, 1)
-    opportunity = dataclasses.replace(next(e for e in STORY if isinstance(e, Opportunity)), kind="review", ts_ms=NOON)
+    opportunity = dataclasses.replace(next(e for e in STORY if isinstance(e, Opportunity)), kind="next_edit", ts_ms=NOON)
     for event in (opportunity, first, dataclasses.replace(first, id="I2", rank=1), Outcome("I2", "accepted", NOON, 1.0)):
         store.record(event)
     assert store.flush(10)

@@ -16,8 +16,8 @@ from tests.telemetry.samples import SEEN, SHOWN, opportunity
 PACKAGE = Path(telemetry.__file__).parent
 ROOT = PACKAGE.parent
 STDLIB = {
-    "__future__", "collections", "contextlib", "dataclasses", "fcntl", "hashlib", "hmac", "json", "math", "msvcrt", "operator",
-    "os", "pathlib", "random", "re", "secrets", "sqlite3", "sys", "threading", "time", "typing",
+    "__future__", "collections", "contextlib", "dataclasses", "fcntl", "hashlib", "hmac", "itertools", "json", "math",
+    "msvcrt", "operator", "os", "pathlib", "random", "re", "secrets", "sqlite3", "sys", "threading", "time", "typing",
 }  # fmt: skip
 
 

@@ -97,13 +97,14 @@ def test_export_is_every_row_as_json_after_the_schema(store: Store) -> None:
         store.record(event)
     assert store.flush(10)
     lines = [json.loads(json.dumps(row)) for row in retention.export(store.path, chunk=2)]
-    assert lines[0]["schema_version"] == 2
+    assert lines[0]["schema_version"] == 3
     assert lines[0]["tables"]["opportunity"]["t_total"] == "REAL"
     assert [line["table"] for line in lines[1:]] == [
         "session",
         "model",
         "gate",
         *["opportunity"] * 3,
+        *["exits"] * 2,
         *["impression"] * 2,
         *["outcome"] * 2,
         "retention",

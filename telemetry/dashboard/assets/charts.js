@@ -72,7 +72,7 @@ export function characters(data, width) {
   days.forEach((one, at) => {
     if (!one.row || !one.row.accepted_chars) return;
     const tall = (n) => n / most * (bottom - 12), wide = Math.max(2, Math.min(18, step * 0.6));
-    const text = `${one.day}: ${count(one.row.accepted_chars)} accepted; ${rateText(one.row.kept, "looked at again")} still there`;
+    const text = `${one.day}: ${count(one.row.accepted_chars)} accepted; ${rateText(one.row.kept_share, "looked at again")} still there`;
     svg.append(s("a", { href: rows({ step: "accepted", ...whole(one) }), "aria-label": text }, s("title", {}, text),
       s("rect", { class: "bar soft", x: x(at) - wide / 2, width: wide, y: bottom - tall(one.row.accepted_chars), height: tall(one.row.accepted_chars), rx: 2 }),
       s("rect", { class: "bar", x: x(at) - wide / 2, width: wide, y: bottom - tall(one.row.retained_120), height: tall(one.row.retained_120), rx: 2 })));
@@ -136,4 +136,4 @@ export function coverage(curve, at, width) {
 
 export const legend = (...items) => h("p", { class: "legend" }, items.map(([kind, text]) =>
   h("span", {}, s("svg", { viewBox: "0 0 22 10", "aria-hidden": "true" },
-    kind === "dot" ? s("circle", { class: "dot", cx: 11, cy: 5, r: 4 }) : s("rect", { class: kind, x: 0, y: 0, width: 22, height: 10, rx: 2 })), text)));
+    kind.startsWith("dot") ? s("circle", { class: kind, cx: 11, cy: 5, r: 4 }) : s("rect", { class: kind, x: 0, y: 0, width: 22, height: 10, rx: 2 })), text)));

@@ -6,17 +6,32 @@ let said = ""; // outlives the redraw that erasing brings
 
 export function dataPanel(data) {
   const found = data.data;
-  return [h("p", {}, h("code", {}, found.path), `, ${bytes(found.bytes)}: `, h("a", { href: "/rows" }, `${count(found.opportunities)} moments`),
+  return [h("p", {}, h("code", {}, found.path), `, ${bytes(found.bytes)}: `, h("a", { href: "/rows?step=all" }, `${count(found.opportunities)} moments`),
     ` as rows (kept ${found.raw_days} days), counts of ${count(found.days)} days (kept ${found.daily_days} days).`),
   h("p", { class: "note" }, "Numbers only: no code, no names, no paths. It lies on this machine alone; nothing in Sotto sends anything."),
   h("div", { class: "pair" },
     h("div", {}, h("h3", {}, "Take it along"),
       h("p", {}, h("a", { class: "button", href: "/export.jsonl", download: true }, "All rows as JSON lines"), " ",
         h("a", { class: "button", href: "/export.csv", download: true }, "Opportunities as CSV")),
-      h("h3", {}, "Pause"),
-      h("p", {}, "Set ", h("code", {}, "\"telemetry\": false"), " in your editor's settings for Sotto: it holds from the next event on. ",
+      h("h3", {}, "Pause"), pauser(found.paused),
+      h("p", { class: "note" }, "Or set ", h("code", {}, "\"telemetry\": false"), " in your editor's settings for Sotto: it holds from the next event on. ",
         h("code", {}, "DO_NOT_TRACK=1"), " in the environment does the same for every editor started with it.")),
     h("div", {}, h("h3", {}, "Erase"), eraser()))];
+}
+
+/** A pause is a file beside the store: every server of this user sees it. */
+function pauser(paused) {
+  const told = h("span", { class: "note", role: "status" }, paused ? "Nothing is recorded now." : "The record is being kept.");
+  const press = async () => {
+    try {
+      const { token } = await (await ask("/api/token")).json();
+      await ask("/api/pause", { method: "POST", headers: { "content-type": "application/json", "x-sotto-token": token }, body: JSON.stringify({ paused: !paused }) });
+      dispatchEvent(new Event("changed"));
+    } catch (error) {
+      told.textContent = error.message;
+    }
+  };
+  return h("p", { class: "controls" }, h("button", { type: "button", id: "pause", onclick: press }, paused ? "Go on recording" : "Pause recording"), told);
 }
 
 function eraser() {
@@ -34,7 +49,7 @@ async function erase(word, told) {
     word.value = "";
     said = `Erased, ${new Date().toLocaleTimeString("sv-SE")}.`;
     told.textContent = said;
-    dispatchEvent(new Event("erased"));
+    dispatchEvent(new Event("changed"));
   } catch (error) {
     told.textContent = error.message;
   }

@@ -19,7 +19,7 @@ function redraw(only) {
     body.replaceChildren(...inside);
     if (open) body.querySelector("details").open = true;
     if (scrolled) body.querySelector(".scroll").scrollTop = scrolled;
-    if (held) [...body.querySelectorAll("a, select, input, summary, [tabindex]")].find((one) => key(one) === held)?.focus();
+    if (held) [...body.querySelectorAll("a, button, select, input, summary, [tabindex]")].find((one) => key(one) === held)?.focus();
   }
 }
 
@@ -52,7 +52,8 @@ function again() {
 
 let resized = 0;
 span.addEventListener("change", again);
-addEventListener("erased", again);
+addEventListener("changed", again);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw()); // a canvas keeps the colours it was drawn with
 addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => redraw(), 120); });
 document.addEventListener("visibilitychange", refresh);
 setInterval(refresh, EVERY_MS);

@@ -3,13 +3,24 @@
 import { h, count, percent, ms, moment, rows, link, rateText, rateBar, idLink, empty, table, FEW } from "./dom.js";
 import * as charts from "./charts.js";
 import { dataPanel } from "./data.js";
+import { model, rules, timeline } from "./work.js";
 
 const PHASES = { t_wait: "wait", t_context: "context", t_prefill: "prefill", t_decode: "decode", t_total: "whole" };
-const DIMENSIONS = { language: "Language", kind: "Kind", model: "Model", trigger: "Trigger", reason: "Reason", outcome: "Outcome", gate: "Gate version" };
+const DIMENSIONS = { language: "Language", kind: "Kind", model: "Model", trigger: "Trigger", reason: "Reason", why: "The gate's word", rule: "Rule", outcome: "Outcome", gate: "Gate version" };
 const NOT_YET = "Nothing is recorded in this span yet. Sotto notes each moment at which a suggestion was possible while you edit; the numbers come by themselves.";
 const STAGES = { 1: "before the model runs", 2: "before it is shown" };
 
-const REASONS = { gated_hide: "the gate: below its threshold", unsure: "below the quality floor" };
+const WHYS = { gate: "the gate: you are unlikely to take it", invoked: "you asked for it", new: "you are new here", sure: "likely to be taken",
+  silence: "nothing was shown for long", budget: "hiding more would cost you", explored: "shown to learn from it", standing: "it stood there already", error: "the gate failed" };
+
+/** Why one was hidden: the quality floor comes before the gate, whatever that thought. */
+const why = (row) => (row.reason === "unsure" ? "below the quality floor" : WHYS[row.why] || row.why || "the gate: below its threshold");
+
+function whys(list) {
+  const found = new Map();
+  for (const row of list) found.set(why(row), (found.get(why(row)) || 0) + 1);
+  return [...found].sort((a, b) => b[1] - a[1]).map(([text, n]) => `${count(n)} ${text}`).join("; ");
+}
 
 /** What the user has chosen; it outlives a redraw. */
 export const chosen = { curve: null, threshold: null, dimension: "language" };
@@ -33,7 +44,7 @@ function today(data) {
     tile(link(row.shown, { step: "shown", since }), "suggestions shown, of ", link(row.opportunities, { since }), " moments"),
     rateTile(row.acceptance, "accepted of those judged", { step: "judged", since }),
     tile(link(row.accepted_chars, { step: "accepted", since }), "characters accepted"),
-    rateTile(row.kept, "of accepted characters still there after two minutes", { step: "checked", since }),
+    rateTile(row.kept_share, "of accepted characters still there after two minutes", { step: "checked", since }),
     tile(link(row.hidden, { step: "hidden", since }), "computed and hidden by the gate"),
     tile(link(row.unread, { step: "unread", since }), "typed over before they can have been read"));
 }
@@ -50,7 +61,7 @@ function days(data, width) {
     Object.entries(data.by_day).reverse().map(([day, row]) => {
       const since = Date.parse(day), span = { since, until: since + 86400000 };
       return [day, link(row.opportunities, span), link(row.hidden, { step: "hidden", ...span }), link(row.shown, { step: "shown", ...span }),
-        rateText(row.acceptance), link(row.accepted_chars, { step: "accepted", ...span }), rateText(row.kept, "characters")];
+        rateText(row.acceptance), link(row.accepted_chars, { step: "accepted", ...span }), rateText(row.kept_share, "characters")];
     }))), h("p", { class: "note" }, `Days are UTC. Rows are kept ${data.data.raw_days} days, their counts ${data.data.daily_days}; older numbers lead to no rows.`)];
 }
 
@@ -66,6 +77,8 @@ function funnel(data, width) {
     step("shown", row.shown, "shown"),
     step("clearly judged", row.judged, "judged"),
     step("accepted", row.accepted, "accepted"),
+    step("looked at again", row.checked, "checked", "quiet"),
+    step("retained", row.kept, "kept"),
   ], width, "Funnel"),
   h("h3", {}, "In characters"),
   charts.bars([
@@ -74,23 +87,23 @@ function funnel(data, width) {
     { text: "looked at again", n: row.checked_120, href: rows({ since, step: "checked" }), kind: "quiet" },
     { text: "kept 2 minutes", n: row.retained_120, href: rows({ since, step: "retained" }) },
   ], width, "Funnel in characters"),
-  h("p", { class: "note" }, "Kept, of those looked at again: ", rateText(row.kept, "characters"),
-    ". Its interval counts suggestions, not characters. Accepting is no aim of its own; text that stays is.")];
+  h("p", { class: "note" }, "Kept, of those looked at again: ", rateText(row.kept_share, "characters"),
+    ". Its interval counts suggestions, not characters. Retained: half of its text or more stands there two minutes later. Accepting is no aim of its own; text that stays is.")];
 }
 
 function latency(data, width) {
   const found = data.latency.show, since = data.since_ms;
   if (!found.t_total) return empty("No suggestion has been shown in this span yet, so there is nothing to time.");
   const list = Object.entries(PHASES).filter(([phase]) => found[phase]);
-  const href = rows({ since, decision: "show" });
+  const timed = { since, kind: "inline" }, href = rows({ ...timed, decision: "show" });
   return [charts.bars(list.map(([phase, name]) =>
     ({ text: name, n: found[phase].p50, back: found[phase].p95, told: `${ms(found[phase].p50)}, ${ms(found[phase].p95)}`, href })), width, "Latency by stage"),
   charts.legend(["bar", "p50: half came within"], ["bar soft", "p95: nineteen of twenty"]),
-  h("p", { class: "note" }, "Of suggestions that were shown, n ", link(found.t_total.n, { since, decision: "show" }),
+  h("p", { class: "note" }, "Of suggestions shown at the cursor, n ", link(found.t_total.n, { ...timed, decision: "show" }),
     data.speed ? `; the model decoded ${count(data.speed)} tokens a second` : "",
     ". Cancelled because you typed on: ", rateText(data.total.cancelled_share), "."),
   data.latency.hide.t_total && h("p", { class: "note" }, `Hidden ones took ${ms(data.latency.hide.t_total.p50)} (p50) and ${ms(data.latency.hide.t_total.p95)} (p95), n `,
-    link(data.latency.hide.t_total.n, { since, step: "hidden" }), ".")];
+    link(data.latency.hide.t_total.n, { ...timed, step: "hidden" }), ".")];
 }
 
 function gate(data) {
@@ -102,17 +115,18 @@ function gate(data) {
     tile(link(data.by.reason.gated_skip?.opportunities ?? 0, { since, reason: "gated_skip" }), "moments at which the gate did not ask the model"),
     tile(link(explored.explored, { since, step: "explored" }), "hides overruled by chance, to learn what hiding costs"),
     rateTile(explored.acceptance, "of those overruled, and judged, you took", { since, step: "explored" }),
-    tile(link(found.silence.now, { trigger: "automatic" }), `moments without a suggestion just now; longest ${count(found.silence.longest)} among the last ${count(found.silence.among)} automatic ones`)),
+    tile(link(found.silence.now, { trigger: "automatic", kind: "inline" }), `moments without a suggestion just now; longest ${count(found.silence.longest)} among the last ${count(found.silence.among)} automatic ones`)),
   found.curves.length === 0 && h("p", { class: "note" }, "No gate version has decided in this span yet; what is hidden is below the quality floor."),
-  h("h3", {}, `The last ${found.hidden.length} hidden, and why`), hiddenTable(found.hidden),
+  h("h3", {}, `Why the last ${found.hidden.length} were hidden`), 
+  found.hidden.length > 0 && h("p", {}, whys(found.hidden), "."), hiddenTable(found.hidden),
   found.hidden.length > 0 && h("p", { class: "note" }, "Probability is what the gate gave to your taking it; it hides below the threshold, except with the chance in the last column. More: ", h("code", {}, "sotto gate explain ID"), ".")];
 }
 
 const hiddenTable = (list) => (list.length === 0 ? empty("Nothing was hidden.") :
-  table(["when", "language", "reason", "stage", "#probability", "#threshold", "#chance of being shown", "id"], list.map((row) => {
-    const p = row.p2 ?? row.p1;
-    return [moment(row.ts_ms), row.language, REASONS[row.reason] || row.reason, STAGES[row.stage] || "", p == null ? "" : p.toFixed(2),
-      row.threshold == null ? "" : row.threshold.toFixed(2), row.stage ? `${(100 * (1 - row.propensity)).toFixed(1)} %` : "", idLink(row.id)];
+  table(["when", "kind", "language", "reason", "stage", "#probability", "#threshold", "#chance of being shown", "id"], list.map((row) => {
+    const p = row.p2 ?? row.p1, gated = row.reason !== "unsure"; // the quality floor asks no gate
+    return [moment(row.ts_ms), row.kind, row.language, why(row), gated ? STAGES[row.stage] || "" : "", p == null ? "" : p.toFixed(2),
+      row.threshold == null || !gated ? "" : row.threshold.toFixed(2), row.stage && gated ? `${(100 * (1 - row.propensity)).toFixed(1)} %` : "", idLink(row.id)];
   }), { scroll: true, label: "Hidden suggestions" }));
 
 function calibration(data, width, redraw) {
@@ -164,10 +178,13 @@ function by(data, width, redraw) {
   const body = Object.entries(found).sort((a, b) => b[1].opportunities - a[1].opportunities).map(([key, row]) => {
     const at = { since: data.since_ms, [dimension]: key };
     return [label(key), link(row.opportunities, at), link(row.hidden, { step: "hidden", ...at }), link(row.shown, { step: "shown", ...at }),
-      rateBar(row.acceptance), rateText(row.acceptance), link(row.accepted_chars, { step: "accepted", ...at }), rateText(row.kept)];
+      rateBar(row.acceptance), rateText(row.acceptance), link(row.accepted_chars, { step: "accepted", ...at }), rateText(row.kept_share)];
   });
   return [h("p", { class: "controls" }, h("label", {}, "By ", picker)),
     table([DIMENSIONS[dimension].toLowerCase(), "#moments", "#hidden", "#shown", "0 to 100 %", "accepted, of those judged", "#characters", "still there after two minutes"], body)];
 }
 
-export const PANELS = { today, days, funnel, latency, gate, calibration, by, data: dataPanel };
+const edits = (data) => rules(data, "next_edit", "No next edit has been offered in this span yet. When Sotto proposes what to change next, each pattern's offers and what became of them appear here.");
+const review = (data) => rules(data, "review", "No review comment has been made in this span yet. With the first `sotto review`, each rule's comments appear here: fixed, dismissed or ignored.");
+
+export const PANELS = { today, days, funnel, latency, timeline, model, gate, calibration, by, edits, review, data: dataPanel };

@@ -12,8 +12,8 @@ const told = (name, value) => (name === "since" || name === "until" ? words[name
 
 function draw(next) {
   const number = (value) => (value == null ? "" : value.toFixed(2));
-  body.replaceChildren(found.length ? table(["id", "when", "kind", "language", "trigger", "decision", "reason", "#probability", "#threshold", "#time", "#characters", "outcome", "#seen for", "#accepted", "#kept"],
-    found.map((row) => [idLink(row.id), moment(row.ts_ms), row.kind, row.language, row.trigger, row.explored ? `${row.decision} (explored)` : row.decision, row.reason, number(row.p), number(row.threshold),
+  body.replaceChildren(found.length ? table(["id", "when", "kind", "language", "trigger", "decision", "reason", "rule", "#probability", "#threshold", "#time", "#characters", "outcome", "#seen for", "#accepted", "#kept"],
+    found.map((row) => [idLink(row.id), moment(row.ts_ms), row.kind, row.language, row.trigger, row.explored ? `${row.decision} (explored)` : row.decision, row.why && row.why !== row.reason ? `${row.reason} (${row.why})` : row.reason, row.rule, number(row.p), number(row.threshold),
       ms(row.t_total), row.n_chars ?? "", row.outcome ?? "", row.visible_ms == null ? "" : ms(row.visible_ms), row.accepted_chars ?? "", row.retained_chars ?? ""]))
     : empty(next ? "None among the rows looked at so far." : "No such rows. Rows are kept 90 days; counts of older days lead to none."));
   state.textContent = `${count(found.length)} rows${next ? " so far" : ""}`;

@@ -70,9 +70,13 @@ def test_train_status_explain_reset(capsys: pytest.CaptureFixture[str], tmp_path
     assert (code, why["decision"], why["recorded"]) == (0, "hide", 0.1)
     assert {"average", "you"} <= set(why["log_odds"])
 
+    assert learned["trial"]["promoted"]
+
     assert ask(capsys, home, "gate", "reset")[1] == {"removed": True}
-    assert not file.exists()
+    assert not ask(capsys, home, "gate", "status")[1]["own"]
     assert ask(capsys, home, "gate", "reset")[1] == {"removed": False}
+    code, again, _ = ask(capsys, home, "gate", "train", "--events", str(record))
+    assert (code, again["decided"]) == (0, 0), "what was forgotten is not learned again"
 
 
 def test_without_a_file_the_record_itself_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.gate.features import PAST, SIGNALS, STAGE_ONE, STAGE_TWO, novelty, of_place, of_text
+from assistant.completion.context import Windows, look
+from assistant.gate.features import PAST, SIGNALS, STAGE_ONE, STAGE_TWO, novelty, of_place, of_text, signals
 from assistant.gate.history import History
-from assistant.types import Confidence, Source, Suggestion, Trigger
+from assistant.gate.syntax import KINDS, TONGUES, of_syntax
+from assistant.types import Chunk, Confidence, Snapshot, Source, Suggestion, Trigger
 from tests.assistant.buffers import site
 
 
@@ -79,6 +81,53 @@ def test_a_row_does_not_spell_the_text() -> None:
     """Of a hundred different identifiers of one shape, no feature tells any apart."""
     rows = {json.dumps({**place(f"x = {name}|"), **text("x = |", said(name))}) for name in (f"ab{n:02d}c" for n in range(100))}
     assert len(rows) == 1
+
+
+def test_what_an_engine_does_not_tell_is_left_out() -> None:
+    assert signals(Chunk("x")) == {}
+    told = signals(Chunk("x", entropy=0.5, exits=(0, 3, 0, 1), stop=0.25))
+    assert told == {"entropy": 0.5, "exit_depth": 2.5, "stop_head": 0.25}
+    assert set(told) == SIGNALS
+
+
+@pytest.mark.parametrize(
+    ("marked", "language", "kind"),
+    [
+        ("import os\n\ndef f(a, |", "python", "parameters"),
+        ("def f(a):\n    x = foo(b, |", "python", "arguments"),
+        ("def f(a):\n    x = foo(b, |)\n", "python", "arguments"),
+        ("def f(a):\n    y = 1\n    |", "python", "block"),
+        ("x = [1, |", "python", "collection"),
+        ("x = y[|", "python", "subscript"),
+        ("return a + |", "python", "operation"),
+        ("return |", "python", "leave"),
+        ("if a.|", "python", "attribute"),
+        ("x = 'abc |", "python", "text"),
+        ("# a note |", "python", "text"),
+        ("x = 1\n|", "python", "top"),
+        ("const a = foo(b, |", "typescript", "arguments"),
+        ("let x = |", "rust", "assignment"),
+        ("func f() {\n\treturn |", "go", "leave"),
+    ],
+)
+def test_the_syntax_at_the_cursor(marked: str, language: str, kind: str) -> None:
+    seen = of_syntax(look(Snapshot("file:///a", language, marked.replace("|", ""), marked.index("|")), Windows(3000, 600)))
+    assert [name for name in KINDS if seen[name]] == [f"node_{kind}"]
+    assert [name for name in TONGUES if seen[name]] == [f"language_{language}"]
+    assert set(seen) == {*KINDS, *TONGUES}
+
+
+def test_a_language_without_a_grammar_has_a_name_and_no_syntax() -> None:
+    seen = of_syntax(look(Snapshot("file:///a.rb", "ruby", "x = ", 4), Windows(3000, 600)))
+    assert seen == {name: float(name == "language_other") for name in TONGUES}
+
+
+def test_syntax_looks_no_further_than_it_must() -> None:
+    """A word a hundred thousand characters back changes nothing, and takes no time."""
+    long = "y = [1, 2, 3]\n" * 7000
+    near = of_syntax(look(Snapshot("file:///a.py", "python", long + "f(", len(long) + 2), Windows(3000, 600)))
+    far = of_syntax(look(Snapshot("file:///a.py", "python", "((( '" + long + "f(", len(long) + 7), Windows(3000, 600)))
+    assert near == far
 
 
 def test_novelty_counts_identifiers_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import subprocess
@@ -115,7 +116,8 @@ def test_requests_by_hand_and_hidden_rows_are_no_labels() -> None:
 def test_the_newest_rows_are_left_out() -> None:
     made = rows(200, -1.0)
     now = made[99].ts_ms + LABEL_AGE_MS
-    assert refit(prior(), made, now).decided == 100
+    gate, trial = refit(prior(), made, now)
+    assert gate.decided == trial.rows == 100
 
 
 def test_missing_and_broken_numbers_are_filled() -> None:
@@ -138,7 +140,9 @@ def test_refit_as_a_process() -> None:
     lines = "\n".join(to_json(row) for row in rows(200, -1.0))
     command = [sys.executable, "-m", "assistant.gate.refit"]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert loads(done.stdout).decided == 200
+    gate, _, told = done.stdout.partition("\n")
+    assert loads(gate).decided == 200
+    assert json.loads(told)["promoted"]
     broken = subprocess.run(command, input="{", capture_output=True, text=True, cwd=ROOT, check=False)
     assert broken.returncode == 2
     assert "line 1" in broken.stderr

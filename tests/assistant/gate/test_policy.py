@@ -17,7 +17,7 @@ from assistant.gate.features import STAGE_ONE, STAGE_TWO
 from assistant.gate.model import Gate, Stage
 from assistant.gate.policy import SETTINGS, Decision, Policy, chance, is_sure, skip
 from assistant.gate.rows import GateRow
-from assistant.gate.safety import EXPLORE, EXPLORE_ALARMED, LONGEST_SILENCE, SHOW_FIRST
+from assistant.gate.safety import EXPLORE, EXPLORE_ALARMED, LONGEST_SILENCE, PAUSE_S, SHOW_FIRST
 from assistant.types import Confidence
 from tests.assistant.buffers import site
 from tests.assistant.gate.made import prior
@@ -142,6 +142,47 @@ def test_silence_has_an_end(unlikely: dict[str, Any]) -> None:
     shown = [index for index, decision in enumerate(actions) if decision.action == "show"]
     assert shown == [LONGEST_SILENCE, 2 * LONGEST_SILENCE + 1]
     assert {actions[index].reason for index in shown} == {"silence"}
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_silence_ends_after_ten_minutes_of_work_too() -> None:
+    """Someone who types little: one moment every forty seconds."""
+    clock = Clock()
+    made = Policy(gate(p2=0.05), Scripted(), clock=clock)
+    made.budget.taken = 1e6
+    reasons = []
+    for _ in range(40):
+        clock.now += 40
+        reasons.append(decide(made).reason)
+    shown = [index for index, reason in enumerate(reasons) if reason == "silence"]
+    assert shown == [14, 29], "fifteen times forty seconds"
+    assert len(shown) + reasons.count("gate") == len(reasons)
+
+
+def test_being_away_is_no_silence() -> None:
+    """A gap counts as a minute, however long: the first moment after a night is decided like any other."""
+    clock = Clock()
+    made = Policy(gate(p2=0.05), Scripted(), clock=clock)
+    made.budget.taken = 1e6
+    assert decide(made).reason == "gate"
+    clock.now += 8 * 3600
+    assert decide(made).reason == "gate"
+    assert made.quiet_s == PAUSE_S
+
+
+def test_forgetting_begins_anew() -> None:
+    made = policy(p2=0.05, decided=0)
+    for _ in range(SHOW_FIRST):
+        made.ended(decide(made), 1.0)
+    assert decide(made).reason == "gate"
+    made.forget()
+    assert (made.decisions, decide(made).reason) == (0, "new")
 
 
 def test_a_skip_that_silence_prevents_is_not_hidden_either() -> None:

@@ -17,7 +17,7 @@ from assistant.gate import rows as gate_rows
 from lsp_server.commands import telemetry
 from telemetry import schema
 from telemetry.store import Store
-from tests.telemetry.samples import SHOWN, STORY, TAKEN
+from tests.telemetry.samples import SHOWN, STORY, TAKEN, opportunity
 
 
 @pytest.fixture
@@ -87,6 +87,49 @@ def test_export_for_the_gates_bench_is_read_by_it(folder: Path, capsys: pytest.C
     assert (found["O1"].outcome, found["O1"].accepted_chars, found["O1"].features) == ("accepted", 20, {"prefix_chars": 12.0})
     assert gate_rows.target(found["O1"]) == (1.0, 1.0)
     assert found["O3"].decision == "hide"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--kind", "inline", "--reason", "unsure"), {"O3"}),
+        (("--reason", "sure"), {"O1", "N0", "N1", "N2"}),
+        (("--reason", "shown"), {"O1", "O2", "N0", "N1", "N2"}),
+        (("--kind", "review"), set()),
+        (("--reason", "' OR 1 --"), set()),
+    ],
+)
+def test_export_of_a_kind_or_a_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], expected: set[str]
+) -> None:
+    """The gate's own word is a reason too; what became of the chosen ones comes along, and nothing else."""
+    assert sotto(folder, "export", *options) == 0
+    _, *rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["id"] for row in rows if row["table"] == "opportunity"} == expected
+    shown = {row["id"] for row in rows if row["table"] == "impression"}
+    assert {row["opportunity"] for row in rows if row["table"] in ("impression", "exits")} <= expected
+    assert {row["impression"] for row in rows if row["table"] in ("outcome", "retention")} <= shown
+    assert {row["table"] for row in rows} <= {"opportunity", "exits", "impression", "outcome", "retention"}
+    assert ("I1" in shown) == ("O1" in expected)
+    assert sotto(folder, "export", "--gate", *options) == 0
+    assert {json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()} == expected
+
+
+def test_a_pause_holds_for_every_server_until_resumed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.open(folder)
+    assert sotto(folder, "pause") == 0
+    store.record(opportunity())
+    assert store.flush(30)
+    assert sotto(folder, "stats", "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["recording"], told["total"]["opportunities"]) == (False, 6)
+    assert sotto(folder, "resume") == 0
+    store.record(opportunity())
+    assert store.close(30)
+    assert store.dropped == 0, "what is not wanted is not lost"
+    assert sotto(folder, "stats", "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["recording"], told["total"]["opportunities"]) == (True, 1), "and what was over four hundred days old is gone"
 
 
 def test_export_to_a_new_private_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry import panels
+from telemetry import disk, panels
 from telemetry.dashboard.app import Dashboard
 from telemetry.dashboard.security import BODY_BYTES, Guard
 from tests.telemetry.dashboard.browsing import HOST, ORIGIN, PORT, Browser
@@ -173,8 +173,43 @@ class TestErasing:
         for body, headers, status in refused:
             given = {"x_sotto_token": mine.guard.written, **headers}
             assert mine.post("/api/erase", body, **given).status == status, (body, headers)
-        assert panels.total(path).opportunities == 50
+        assert panels.tables(path)["opportunities"] == 50
 
     def test_is_no_read(self, path: Path, mine: Browser) -> None:
         assert mine.get("/api/erase", x_sotto_token=mine.guard.written).status == 405
-        assert panels.total(path).opportunities == 50
+        assert panels.tables(path)["opportunities"] == 50
+
+
+class TestPausing:
+    """The other write: it wants the same page and the same token."""
+
+    def test_makes_a_file_that_servers_look_for(self, tmp_path: Path) -> None:
+        path = filled(tmp_path / "telemetry.db", 50, 2)
+        mine = Browser(Dashboard(path, "gate*").guard).let_in()
+        token, first = mine.guard.written, mine.get("/api/summary")
+        assert mine.post("/api/pause", b'{"paused":true}', x_sotto_token=token).json() == {"paused": True}
+        assert disk.paused(tmp_path)
+        told = mine.get("/api/summary", if_none_match=first.headers["etag"])
+        assert told.json()["data"]["paused"], "other pages of the dashboard learn of it"
+        assert mine.post("/api/pause", b'{"paused":false}', x_sotto_token=token).json() == {"paused": False}
+        assert not disk.paused(tmp_path)
+        assert panels.tables(path)["opportunities"] == 50
+
+    def test_is_refused_otherwise(self, tmp_path: Path) -> None:
+        mine = Browser(Dashboard(tmp_path / "telemetry.db", "gate*").guard).let_in()
+        good = b'{"paused":true}'
+        refused: list[tuple[bytes, dict[str, str], int]] = [
+            (good, {"x_sotto_token": "guess"}, 403),
+            (good, {"origin": "http://evil.example"}, 403),
+            (good, {"host": "evil.example"}, 421),
+            (good, {"cookie": ""}, 401),
+            (good, {"content_type": "text/plain"}, 415),
+            (b'{"paused":"yes"}', {}, 400),
+            (b"[]", {}, 400),
+            (b"{", {}, 400),
+        ]
+        for body, headers, status in refused:
+            given = {"x_sotto_token": mine.guard.written, **headers}
+            assert mine.post("/api/pause", body, **given).status == status, (body, headers)
+        assert mine.get("/api/pause", x_sotto_token=mine.guard.written).status == 405
+        assert not disk.paused(tmp_path)

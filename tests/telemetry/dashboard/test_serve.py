@@ -1,12 +1,9 @@
-"""The real process on a real port, and a real browser where there is one."""
+"""The real process on a real port."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,23 +12,8 @@ from pathlib import Path
 import pytest
 
 from telemetry.dashboard.serve import serve
+from tests.telemetry.dashboard.served import start
 from tests.telemetry.dashboard.stores import filled
-
-ROOT = Path(__file__).resolve().parents[3]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-RUN = """
-import argparse, pathlib, sys
-from lsp_server.commands import dashboard
-parser = argparse.ArgumentParser()
-dashboard.add(parser.add_subparsers())
-arguments = parser.parse_args(["dashboard", "--no-browser", *sys.argv[1:]])
-sys.exit(dashboard.run(arguments, arguments.data_dir))
-"""
-
-
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", RUN, "--data-dir", str(folder), *options]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,22 +58,3 @@ def test_it_ends_when_nobody_looks(tmp_path: Path) -> None:
     seen: list[str] = []
     serve(tmp_path / "telemetry.db", 0, seen.append, idle_s=0.0)
     assert len(seen) == 1
-
-
-@pytest.mark.e2e
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-def test_a_browser_draws_every_panel_and_complains_of_nothing(address: str, tmp_path: Path) -> None:
-    """Last: the address works once."""
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
-    command = [str(CHROMIUM), *options, "--virtual-time-budget=6000", "--dump-dom", address]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    page = run.stdout
-    assert [line for line in run.stderr.splitlines() if "CONSOLE" in line] == []
-    for panel in ("today", "days", "funnel", "latency", "gate", "calibration", "by", "data"):
-        found = re.search(rf'<section id="{panel}".*?</section>', page, re.DOTALL)
-        assert found, panel
-        assert len(found.group(0)) > 500, panel
-        assert not re.search(r"\bNaN\b|undefined|\[object", found.group(0)), panel
-    assert page.count("<svg") > 8
-    assert re.search(r'id="state" role="status" class="">Live', page)
-    assert "&lt;img" not in page or "<img" not in page
