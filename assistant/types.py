@@ -162,6 +162,8 @@ class Completion:
     new_tokens: int = 0
     features: Mapping[str, float] = field(default_factory=dict)
     ruling: Ruling | None = None
+    exits: tuple[int, ...] = ()
+    saved_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ class GenerateRequest:
     the text that was taken back, so that a cursor inside a word costs nothing; the answer never repeats it.
     ``stop`` are texts that end the answer before themselves. ``budget_ms`` is wall-clock time from the engine's receipt:
     when it is spent, what there is comes back. With ``file`` the n-gram caches of the workspace and of that file are mixed
-    with the model, token by token; without, the model speaks alone.
+    with the model, token by token; without, the model speaks alone. ``ends`` names special tokens that end the answer besides
+    the model's own. ``draft`` is a text that the answer probably repeats in part: it changes nothing but the time.
     """
 
     parts: tuple[Part, ...]
@@ -209,6 +212,8 @@ class GenerateRequest:
     top_p: float = 1.0
     seed: int = 0
     file: OpenFile | None = None
+    ends: tuple[str, ...] = ()
+    draft: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,10 +228,51 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class Score:
-    """``bits`` of the target under the model, its length in UTF-8 bytes and in tokens."""
+    """``bits`` of the target under the model, its length in UTF-8 bytes and in tokens; ``worst``: of its unlikeliest token."""
 
     bits: float
     bytes: int
+    tokens: int
+    worst: float = 0.0
+
+
+@dataclass(frozen=True)
+class MarkRequest:
+    """Which lines change next? ``parts`` is a prompt of `assistant.edit_format.render`."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The probability, 0 to 1, that each line of the prompt's region changes; ``tokens`` were run in ``ms``."""
+
+    chances: tuple[float, ...]
+    tokens: int = 0
+    ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A text that may be written: ``asked`` is what comes before it (`assistant.edit_format.render_question`)."""
+
+    asked: tuple[Part, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """How well does the model expect each of ``rewrites`` after the same prompt? The prompt is run once."""
+
+    parts: tuple[Part, ...]
+    rewrites: tuple[Rewrite, ...]
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Natural-log probability of a text and of its end, and how many tokens these are."""
+
+    logprob: float
     tokens: int
 
 
@@ -244,7 +290,10 @@ class Finish(str, Enum):
 class Chunk:
     """New text as it streams. ``logprobs`` has one natural-log probability for each token it took.
 
-    Every chunk carries the phases' costs so far; the last one of an answer has ``finish``.
+    Every chunk carries the phases' costs so far; the last one of an answer has ``finish``. What an engine cannot tell is left
+    out: ``entropy`` is that of the model's own distribution of the first token (nats), ``exits[k]`` how many tokens left the
+    model after layer k + 1, ``stop`` the Stop head's probability that what comes is not worth it, ``saved_tokens`` how many of
+    the request's tokens were not decoded because of it.
     """
 
     text: str
@@ -254,6 +303,10 @@ class Chunk:
     reused_tokens: int = 0
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
+    entropy: float | None = None
+    exits: tuple[int, ...] = ()
+    stop: float | None = None
+    saved_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -303,6 +356,25 @@ class TextModel(Protocol):
 
     async def unlearn(self, key: str) -> None:
         """The cache forgets a document; nothing happens when it held none. Raises `EngineError`."""
+
+
+class EditEngine(Protocol):
+    """What next-edit prediction asks of a model. It gives way: whatever `TextModel.generate` asks goes first, and a request
+    that was interrupted begins again. Each call raises `EngineError`, and `assistant.cancel.Cancelled` once ``cancel`` is set.
+    """
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """``None`` until weights are loaded."""
+
+    async def mark(self, request: MarkRequest, cancel: Cancel) -> Marks:
+        """The lines that change."""
+
+    async def compare(self, request: CompareRequest, cancel: Cancel) -> tuple[Likelihood, ...]:
+        """One for each text that may be written."""
+
+    async def write(self, request: GenerateRequest, cancel: Cancel) -> Chunk:
+        """A whole answer in one piece."""
 
 
 JsonObject = dict[str, Any]

@@ -1,8 +1,8 @@
 """The private language of the server and its engine process: length-prefixed JSON frames, and a cancel word.
 
 A frame is a little-endian uint32 length and that many bytes of UTF-8 JSON. Requests go down with ``id`` and ``op``
-(``generate``, ``score``, ``learn``, ``unlearn``, ``stop``); the engine answers each with frames of the same ``id`` until one
-has ``"last": true``.
+(``generate``, ``score``, ``mark``, ``compare``, ``learn``, ``unlearn``, ``stop``); the engine answers each with frames of the
+same ``id`` until one has ``"last": true``.
 Frames without an ``id`` are the engine's own news: ``{"event": "loading" | "ready" | "failed", ...}``.
 
 The cancel word is a small memory-mapped file: int64 zero is the id of the request to abandon, int64 one counts the decode
@@ -20,7 +20,22 @@ import struct
 from dataclasses import asdict, replace
 from typing import Any, BinaryIO
 
-from assistant.types import Chunk, Finish, GenerateRequest, JsonObject, ModelInfo, OpenFile, Part, Score, ScoreRequest
+from assistant.types import (
+    Chunk,
+    CompareRequest,
+    Finish,
+    GenerateRequest,
+    JsonObject,
+    Likelihood,
+    MarkRequest,
+    Marks,
+    ModelInfo,
+    OpenFile,
+    Part,
+    Rewrite,
+    Score,
+    ScoreRequest,
+)
 
 MAX_FRAME = 64 * 1024 * 1024
 ABOVE, BELOW = 40_000, 20_000
@@ -136,6 +151,14 @@ def _request_to_json(request: GenerateRequest | ScoreRequest) -> JsonObject:
     return asdict(replace(request, file=nearby(request.file)) if request.file is not None else request)
 
 
+def mark_to_json(request: MarkRequest) -> JsonObject:
+    return {"op": "mark", **asdict(request)}
+
+
+def compare_to_json(request: CompareRequest) -> JsonObject:
+    return {"op": "compare", **asdict(request)}
+
+
 def learn_to_json(key: str, text: str) -> JsonObject:
     return {"op": "learn", "key": key, "text": text[:LONGEST_DOCUMENT]}
 
@@ -166,11 +189,22 @@ def _text(message: JsonObject, name: str) -> str:
 
 def generate_from_json(message: JsonObject) -> GenerateRequest:
     rest = {k: v for k, v in message.items() if k in GenerateRequest.__dataclass_fields__}
-    return GenerateRequest(**{**rest, "parts": _parts(message), "stop": tuple(message["stop"]), "file": _file(message)})
+    ends = tuple(_text({"end": name}, "end") for name in message.get("ends", ()))
+    rest |= {"parts": _parts(message), "stop": tuple(message["stop"]), "file": _file(message), "ends": ends}
+    return GenerateRequest(**rest)
 
 
 def score_from_json(message: JsonObject) -> ScoreRequest:
     return ScoreRequest(parts=_parts(message), target=message["target"], heal=message["heal"], file=_file(message))
+
+
+def mark_from_json(message: JsonObject) -> MarkRequest:
+    return MarkRequest(_parts(message))
+
+
+def compare_from_json(message: JsonObject) -> CompareRequest:
+    rewrites = tuple(Rewrite(tuple(Part(**part) for part in one["asked"]), _text(one, "text")) for one in message["rewrites"])
+    return CompareRequest(_parts(message), rewrites)
 
 
 def learn_from_json(message: JsonObject) -> tuple[str, str]:
@@ -190,11 +224,28 @@ def chunk_to_json(chunk: Chunk) -> JsonObject:
 def chunk_from_json(message: JsonObject) -> Chunk:
     rest: dict[str, Any] = {k: v for k, v in message.items() if k in Chunk.__dataclass_fields__}
     finish = Finish(rest["finish"]) if rest.get("finish") else None
-    return Chunk(**{**rest, "logprobs": tuple(rest.get("logprobs", ())), "finish": finish})
+    many = {name: tuple(rest.get(name, ())) for name in ("logprobs", "exits")}
+    return Chunk(**{**rest, **many, "finish": finish})
 
 
 def score_result_from_json(message: JsonObject) -> Score:
-    return Score(bits=message["bits"], bytes=message["bytes"], tokens=message["tokens"])
+    return Score(bits=message["bits"], bytes=message["bytes"], tokens=message["tokens"], worst=message.get("worst", 0.0))
+
+
+def marks_to_json(marks: Marks) -> JsonObject:
+    return asdict(marks)
+
+
+def marks_from_json(message: JsonObject) -> Marks:
+    return Marks(tuple(message["chances"]), message["tokens"], message["ms"])
+
+
+def likelihoods_to_json(found: tuple[Likelihood, ...]) -> JsonObject:
+    return {"likelihoods": [[one.logprob, one.tokens] for one in found]}
+
+
+def likelihoods_from_json(message: JsonObject) -> tuple[Likelihood, ...]:
+    return tuple(Likelihood(logprob, tokens) for logprob, tokens in message["likelihoods"])
 
 
 def info_to_json(info: ModelInfo) -> JsonObject:

@@ -7,13 +7,16 @@ what it has to say goes to a `Host`.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from assistant.cancel import Cancel
 from assistant.config import Config
+from assistant.next_edit.answer import Answer, Reach
+from assistant.next_edit.model_edits import ModelEdits
 from assistant.service import Completer
 from assistant.types import Completion, JsonObject, Reason, Snapshot
 from assistant.workspace.ignore import Excluder
@@ -25,11 +28,16 @@ from lsp_server.from_lsp import path_of
 from lsp_server.gatekeeper import Gatekeeper
 from lsp_server.journal import Journal
 from lsp_server.name_filter import NameFilter
+from lsp_server.next_edits import KIND, NextEdits, as_completion, place_of, ranker_of
 from lsp_server.paths import cache_dir
 from lsp_server.protocol import Status
+from lsp_server.retriever import IndexRetriever
+from lsp_server.reviews import Reviews
 from lsp_server.workspace import Workspace
 from telemetry.ids import new_id
 from telemetry.store import Store
+
+T = TypeVar("T")
 
 TICK_S = 1.0
 """How often outcomes that only time decides are looked for."""
@@ -68,7 +76,9 @@ class App:
         roots: Iterable[str],
         client: tuple[str, str] = ("", ""),
         telemetry_allowed: bool = True,
+        show_comments: Callable[[str], None] = lambda path: None,
     ) -> None:
+        """``show_comments`` hears of documents, by their real paths, whose review comments are other ones or elsewhere."""
         self.config = config
         self._host = host
         self._client = client
@@ -84,7 +94,23 @@ class App:
         self.workspace = Workspace(host, cache_dir(data_dir), lambda: self._feeder.wake())
         self._feeder = Feeder(self.workspace)
         self._names = NameFilter(self.workspace)
+        self._retriever = IndexRetriever(self.workspace, lambda: self.edits.changes)
+        self.edits = NextEdits(
+            self.workspace, lambda: self.config, self.excluded, new_id, ranker=ranker_of(data_dir, host.warn)
+        )
         self._roots: tuple[str, ...] = ()
+        self.reviews = Reviews(
+            data_dir,
+            config,
+            show=show_comments,
+            warn=host.warn,
+            folder=self._folder,
+            index=lambda: self.workspace.whole,
+            model=lambda: self._engine if self._engine.info is not None else None,
+            journal=lambda: self.journal,
+            excluded=self.excluded,
+            new_id=new_id,
+        )
         self._store = Store.open(data_dir, enabled=self._recording)
         self._gate = Gatekeeper(data_dir, self._store.path, config.eagerness, host.warn)
         self._new_engine()
@@ -106,10 +132,12 @@ class App:
         self._loaded.set()
         for task in self._tasks:
             task.cancel()
+        self.reviews.close()
         self.journal.end(reason)
         self._store.close()
         self._gate.close()
         self._names.close()
+        self.edits.close()
         await asyncio.gather(self.workspace.close(), self._close_engine())
 
     async def _close_engine(self) -> None:
@@ -120,6 +148,7 @@ class App:
         """The workspace's folders changed; read their ignore files anew."""
         self._roots = tuple(roots)
         self._excluder = Excluder(self._roots)
+        self.edits.refit()
         self._fit_workspace()
 
     def _fit_workspace(self) -> None:
@@ -134,6 +163,8 @@ class App:
             self._store.enabled = self._recording
             self.journal = self._begin_journal()
         self._gate.configure(config.eagerness)
+        self.reviews.configure(config)
+        self.edits.refit()
         self._fit_workspace()
         await self._fit_engine()
 
@@ -144,6 +175,28 @@ class App:
         with self._feeder.completing():
             return await self._completer.complete(snapshot, self.config, cancel)
 
+    async def next_edit(self, snapshot: Snapshot, cancel: Cancel, reach: Reach) -> Answer:
+        """The next edit, or what of it is an insertion at the cursor. Raises `asyncio.CancelledError` only."""
+        await self.start()
+        with self._feeder.completing():
+            if reach is Reach.CURSOR:
+                return await self.edits.at_cursor(snapshot, cancel)
+            return await self.edits.answer(snapshot, cancel, reach)
+
+    def answered_edit(self, snapshot: Snapshot, answer: Answer) -> None:
+        """A request for a next edit has ended."""
+        self.journal.answered(place_of(snapshot, answer.prediction), as_completion(answer), KIND)
+
+    def accepted(self, id: str) -> None:
+        """The editor has put a suggestion into its text."""
+        self.journal.accepted(id)
+        self.edits.accepted(id)
+
+    def rejected(self, id: str) -> None:
+        """The user has waved a next edit away."""
+        self.journal.rejected(id)
+        self.edits.rejected(id)
+
     @staticmethod
     def outdated(completion: Completion) -> Completion:
         """The same opportunity, its answer dropped because the document moved on meanwhile."""
@@ -153,10 +206,21 @@ class App:
         """An opportunity has ended, with or without an answer to the client."""
         self._last = completion
         self.journal.answered(snapshot, completion)
+        if completion.suggestion is not None:
+            self.edits.offered(snapshot, completion.suggestion)
         if completion.reason in INACTIVE:
             self._set_inactive(INACTIVE[completion.reason])
         elif completion.reason not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE):
             self._set_inactive("")
+
+    async def busy(self, title: str, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that the user has asked for, and show that it lasts."""
+        done = asyncio.Event()
+        self._keep(self._host.progress(title, done))
+        try:
+            return await work
+        finally:
+            done.set()
 
     def warn(self, text: str) -> None:
         """A message for the user."""
@@ -181,10 +245,13 @@ class App:
         path = path_of(uri)
         if path is not None:
             self.workspace.saved(path)
+            self._keep(self.reviews.saved(uri))
 
     def closed(self, uri: str) -> None:
         """A document was closed: forget what was cached of it."""
         self._completer.forget(uri)
+        self.edits.closed(uri)
+        self.reviews.closed(uri)
         self.journal.closed(uri)
         self._gate.closed(uri)
         self.workspace.close_buffer(uri, path_of(uri))
@@ -210,6 +277,11 @@ class App:
             "index": {**await self.workspace.status(), **self._feeder.status()},
         }
 
+    def _folder(self) -> str | None:
+        """The folder that the user works in: that of the document last looked at, else the first one that is open."""
+        focus = self.workspace.focus
+        return os.path.dirname(focus) if focus and os.path.isabs(focus) else next(iter(self._roots), None)
+
     @property
     def _recording(self) -> bool:
         return self.config.telemetry and self._telemetry_allowed
@@ -227,7 +299,10 @@ class App:
         """An engine for the settings in force, not started yet; requests wait for it."""
         self._engine_for = (self.config.model, self.config.threads)
         self._engine = EngineClient(*self._engine_for, self._on_engine)
-        self._completer = Completer(self._engine, new_id=new_id, checker=self._names, weigher=self._gate.weigher)
+        self.edits.use(ModelEdits(self._engine))
+        self._completer = Completer(
+            self._engine, new_id=new_id, checker=self._names, weigher=self._gate.weigher, retriever=self._retriever
+        )
         self._engine_runs = False
 
     async def _fit_engine(self) -> None:
@@ -251,6 +326,7 @@ class App:
             self._keep(self._host.progress("Sotto: loading the model", self._loaded))
         elif kind == "ready" and self._engine.info is not None:
             self.journal.model(self._engine.info)
+            self._gate.model(self._engine.info.sha256)
             self._feeder.begin(self._engine)
             self._keep(asyncio.to_thread(self._names.warm))
         elif kind == "failed":
@@ -283,6 +359,8 @@ class App:
         while True:
             await asyncio.sleep(TICK_S)
             self.journal.tick()
+            self.reviews.tick()
+            await self._gate.follow()
             if self._recording and self._gate.due():
                 self._keep(self._gate.learn())
 

@@ -1,8 +1,9 @@
-"""The engine process as a `TextModel`: start it, ask it, cancel it, and replace it when it dies or hangs.
+"""The engine process as a `TextModel` and an `EditEngine`: start it, ask it, cancel it, replace it when it dies or hangs.
 
 Knows the pipe's frames and the process's life. Does not know LSP, prompts or torch. One request runs at a time; a caller
-that cancels leaves at once, and the next request waits for the engine to let go, or for its replacement. What the engine
-learns goes beside them: the pipe keeps it in order, and nobody waits a turn for it.
+that cancels leaves at once, and the next request waits for the engine to let go, or for its replacement. Next-edit requests
+give way: a completion interrupts the one that runs, which begins again after it with what it had computed still cached. What
+the engine learns goes beside them: the pipe keeps it in order, and nobody waits a turn for it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,34 @@ import os
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 from assistant.cancel import Cancel
-from assistant.types import Chunk, EngineError, Finish, GenerateRequest, JsonObject, ModelInfo, Score, ScoreRequest
+from assistant.types import (
+    Chunk,
+    CompareRequest,
+    EngineError,
+    Finish,
+    GenerateRequest,
+    JsonObject,
+    Likelihood,
+    MarkRequest,
+    Marks,
+    ModelInfo,
+    Score,
+    ScoreRequest,
+)
 from assistant.wire import (
     CancelWord,
     chunk_from_json,
+    compare_to_json,
     generate_to_json,
     info_from_json,
     learn_to_json,
+    likelihoods_from_json,
+    mark_to_json,
+    marks_from_json,
     score_result_from_json,
     score_to_json,
     unlearn_to_json,
@@ -57,6 +76,8 @@ class EngineClient:
         self._child: Child | None = None
         self._settled = asyncio.Event()  # the child is ready, or there will be none for now
         self._turn = asyncio.Lock()
+        self._patience = asyncio.Lock()  # one next-edit request at a time waits for its turn
+        self._yielding: Call | None = None  # the one that gives way to completions
         self._number = 0
         self._word: CancelWord | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -92,6 +113,8 @@ class EngineClient:
     async def generate(self, request: GenerateRequest, cancel: Cancel) -> AsyncIterator[Chunk]:
         """See `assistant.types.TextModel`. Waits while the engine loads; a cancel ends the wait, and the answer, at once."""
         call = Call(cancel)
+        if self._yielding is not None:
+            self._yielding.leave()  # it stops within a layer, or before it begins, and queues up behind this one
         try:
             if await self._begin(call, generate_to_json(request)):
                 while (frame := await call.next(request.budget_ms / 1000 + SILENCE_S)) is not None:
@@ -114,6 +137,20 @@ class EngineClient:
             return score_result_from_json(frame)
         finally:
             self._end(call)
+
+    async def mark(self, request: MarkRequest, cancel: Cancel) -> Marks:
+        """See `assistant.types.EditEngine`."""
+        return marks_from_json((await self._give_way(mark_to_json(request), cancel))[-1])
+
+    async def compare(self, request: CompareRequest, cancel: Cancel) -> tuple[Likelihood, ...]:
+        """See `assistant.types.EditEngine`."""
+        return likelihoods_from_json((await self._give_way(compare_to_json(request), cancel))[-1])
+
+    async def write(self, request: GenerateRequest, cancel: Cancel) -> Chunk:
+        """See `assistant.types.EditEngine`."""
+        chunks = [chunk_from_json(frame) for frame in await self._give_way(generate_to_json(request), cancel)]
+        logprobs = tuple(logprob for chunk in chunks for logprob in chunk.logprobs)
+        return replace(chunks[-1], text="".join(chunk.text for chunk in chunks), logprobs=logprobs)
 
     async def learn(self, key: str, text: str) -> None:
         """See `assistant.types.TextModel`. Does not wait for an engine that loads: its caller starts at "ready"."""
@@ -226,6 +263,19 @@ class EngineClient:
         self._usable().send(call, self._number, message)
         return await call.next(LEARN_S) or {}
 
+    async def _give_way(self, message: JsonObject, cancel: Cancel) -> list[JsonObject]:
+        """All frames of an answer, asked for again whenever a completion went first. Raises `EngineError`, `Cancelled`."""
+        async with self._patience:
+            while True:
+                cancel.check()
+                self._yielding = call = Call(cancel)
+                try:
+                    if await self._begin(call, message) and (frames := await _all_frames(call)):
+                        return frames
+                finally:
+                    self._yielding = None
+                    self._end(call)
+
     async def _begin(self, call: Call, message: JsonObject) -> bool:
         """Wait for the turn and for the engine, then send. False when the call was cancelled while it waited."""
         if not await self._take_turn(call):
@@ -268,6 +318,17 @@ class EngineClient:
                 await call.done.wait()
         finally:
             self._turn.release()
+
+
+async def _all_frames(call: Call) -> list[JsonObject]:
+    """The frames of an answer; none once the call was cancelled or went back."""
+    frames: list[JsonObject] = []
+    while not frames or not frames[-1].get("last"):
+        frame = await call.next(SILENCE_S)
+        if frame is None:
+            return []
+        frames.append(frame)
+    return frames
 
 
 async def _first(waiting: asyncio.Future[Any], cancelled: asyncio.Future[None]) -> None:

@@ -96,6 +96,33 @@ def edit(change: object, buffer: Buffer, encoding: Encoding) -> Edit | None:
     return None if span is None else Edit(*span, text)
 
 
+def is_outside(change: object, buffer: Buffer) -> bool:
+    """Whether a content change speaks of lines that the text does not have, or is none at all: client and server then differ.
+
+    The line after the last one is how some editors name the text's end. What replaces everything is never outside.
+    """
+    fields = _object(change)
+    if not isinstance(fields.get("text"), str):
+        return True
+    if is_whole(change):
+        return False
+    span = _span(fields.get("range"), buffer, "utf-32")
+    if span is None:
+        return True
+    return max(_named_lines(fields.get("range"))) > len(buffer.lines) and span != (0, len(buffer.text))
+
+
+def is_whole(change: object) -> bool:
+    """Whether a content change is the whole text."""
+    return isinstance(_object(change).get("text"), str) and _object(change).get("range") is None
+
+
+def is_version(params: JsonObject, version: int | None) -> bool:
+    """Whether a request speaks of that version of its document; a request or a document without a version does."""
+    asked = whole(_object(params.get("textDocument")).get("version"))
+    return asked is None or version is None or asked == version
+
+
 def opened(document: object, notebook: str | None = None) -> Buffer | None:
     """A ``TextDocumentItem``."""
     item = _object(document)
@@ -133,6 +160,11 @@ def _span(value: object, buffer: Buffer, encoding: Encoding) -> tuple[int, int] 
     if start is None or end is None:
         return None
     return min(start, end), max(start, end)
+
+
+def _named_lines(value: object) -> list[int]:
+    ends = list(value) if isinstance(value, (list, tuple)) else [_object(value).get("start"), _object(value).get("end")]
+    return [whole(_object(place).get("line")) or 0 for place in ends] or [0]
 
 
 def _selected(value: object, buffer: Buffer, encoding: Encoding) -> Selected | None:

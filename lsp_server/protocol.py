@@ -19,6 +19,13 @@ DID_SHOW_COMPLETION = "textDocument/didShowCompletion"
 DID_PARTIALLY_ACCEPT_COMPLETION = "textDocument/didPartiallyAcceptCompletion"
 """Client notification: ``{item, acceptedLength}``; utf-16 units from the start of the item's text, cumulative."""
 
+INLINE_EDIT = "textDocument/copilotInlineEdit"
+"""Client request: ``{textDocument: {uri, version}, position}``. Answer: ``{edits: [{text, range, textDocument: {uri, version},
+command}]}``, at most one, for a document that may be another one; it holds for that version only."""
+
+DID_SHOW_INLINE_EDIT = "textDocument/didShowInlineEdit"
+"""Client notification: ``{item}``, at least its command: the edit is visible."""
+
 DID_FOCUS = "textDocument/didFocus"
 """Client notification: ``{textDocument: {uri}}``, or ``{}`` when no document has the focus."""
 
@@ -30,6 +37,37 @@ STATUS = "sotto/status"
 
 ACCEPT_COMMAND = "sotto.didAccept"
 """Command of every item; the client runs it after inserting. Arguments: ``[suggestion id]``."""
+
+REJECT_COMMAND = "sotto.rejectEdit"
+"""The client runs it when the user waves a next edit away. Arguments: ``[suggestion id]``."""
+
+REVIEW_COMMAND = "sotto.review"
+"""Reviews the repository around the workspace's folder. Arguments: none, or ``[{revision?, staged?}]``. Answer: the JSON of
+`sotto review --format json`; what cannot be reviewed is a sentence in ``problem``."""
+
+REVIEW_FILE_COMMAND = "sotto.reviewFile"
+"""Reviews what changed in one file. Arguments: ``[uri]``, or none for the document that was last looked at. Answer likewise."""
+
+DISMISS_COMMAND = "sotto.dismissComment"
+"""This comment is never to return. Arguments: ``[comment id]``, which stands in a diagnostic's ``data.id``."""
+
+DISMISS_RULE_COMMAND = "sotto.dismissRule"
+"""This rule says nothing in this file any more. Arguments: ``[comment id]``."""
+
+APPLIED_COMMAND = "sotto.appliedFix"
+"""Command of every quick fix; the client runs it after the edit. Arguments: ``[comment id]``."""
+
+DRAFT_COMMAND = "sotto.draftComment"
+"""Writes a docstring or comment by what the code says, as ``workspace/applyEdit``. Arguments: ``[uri, line, intent]``."""
+
+REVIEW_COMMANDS = (
+    REVIEW_COMMAND,
+    REVIEW_FILE_COMMAND,
+    DISMISS_COMMAND,
+    DISMISS_RULE_COMMAND,
+    APPLIED_COMMAND,
+    DRAFT_COMMAND,
+)
 
 Kind = Literal["Normal", "Warning", "Error", "Inactive"]
 

@@ -21,10 +21,11 @@ from assistant.types import JsonObject, Snapshot
 from lsp_server import __version__, client, protocol, settings
 from lsp_server.buffers import Buffers
 from lsp_server.from_lsp import TriggerDialect, path_of, snapshot, uri_of
-from lsp_server.handlers import completion, configuration, documents, feedback, lifecycle, notebook, symbols
+from lsp_server.handlers import completion, configuration, documents, feedback, lifecycle, next_edit, notebook, review, symbols
 from lsp_server.host import Host
 from lsp_server.jsonrpc import TolerantProtocol
 from lsp_server.positions import Lines
+from lsp_server.review_view import ReviewView
 
 if TYPE_CHECKING:
     from lsp_server.app import App
@@ -48,12 +49,25 @@ TABLE: Mapping[str, Callable[..., Any]] = {
     types.TEXT_DOCUMENT_COMPLETION: completion.popup,
     types.WORKSPACE_SYMBOL: symbols.find,
     types.WORKSPACE_SYMBOL_RESOLVE: symbols.resolve,
+    types.TEXT_DOCUMENT_DIAGNOSTIC: review.diagnostics,
+    types.TEXT_DOCUMENT_CODE_ACTION: review.actions,
+    protocol.INLINE_EDIT: next_edit.inline_edit,
+    protocol.DID_SHOW_INLINE_EDIT: next_edit.did_show,
     protocol.DID_SHOW_COMPLETION: feedback.did_show,
     protocol.DID_PARTIALLY_ACCEPT_COMPLETION: feedback.did_partially_accept,
     protocol.DID_FOCUS: feedback.did_focus,
     protocol.STATUS: feedback.status,
 }
-COMMANDS: Mapping[str, Callable[..., Any]] = {protocol.ACCEPT_COMMAND: feedback.did_accept}
+COMMANDS: Mapping[str, Callable[..., Any]] = {
+    protocol.ACCEPT_COMMAND: feedback.did_accept,
+    protocol.REJECT_COMMAND: next_edit.did_reject,
+    protocol.REVIEW_COMMAND: review.review,
+    protocol.REVIEW_FILE_COMMAND: review.review_file,
+    protocol.DISMISS_COMMAND: review.dismiss,
+    protocol.DISMISS_RULE_COMMAND: review.dismiss_rule,
+    protocol.APPLIED_COMMAND: review.applied,
+    protocol.DRAFT_COMMAND: review.draft,
+}
 
 
 class AssistantServer(LanguageServer):
@@ -69,6 +83,7 @@ class AssistantServer(LanguageServer):
         self.config = Config()
         self.complaints: list[str] = []
         self.dialect = TriggerDialect()
+        self.view = ReviewView(self)
         self.stopped = threading.Event()
         self.exit_code = 0
         self._data_dir = data_dir
@@ -95,8 +110,13 @@ class AssistantServer(LanguageServer):
             from lsp_server.app import App
 
             host, name = Host(self, self.client.progress), (self.client.name, self.client.version)
-            self._app = App(host, self._data_dir, self.config, self.roots, name, self._telemetry_allowed)
+            self._app = App(host, self._data_dir, self.config, self.roots, name, self._telemetry_allowed, self.view.show)
         return self._app
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether there is an app; what comes late must not make another one."""
+        return self._app is not None
 
     def snapshot(self, params: JsonObject) -> Snapshot | None:
         """The document and cursor of a request, now; ``None`` if the document is not open or the position unreadable."""

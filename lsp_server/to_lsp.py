@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
-from assistant.types import Snapshot, Suggestion
+from assistant.types import JsonObject, Snapshot, Suggestion
 from lsp_server.positions import Encoding, Lines
 from lsp_server.protocol import ACCEPT_COMMAND
 
 if TYPE_CHECKING:
+    from assistant.next_edit.answer import Prediction
     from lsp_server.workspace import Located
 
 LABEL_CHARACTERS = 60
@@ -43,6 +44,17 @@ def inline_item(suggestion: Suggestion, lines: Lines, encoding: Encoding) -> typ
         range=_range(suggestion.start, suggestion.end, lines, encoding),
         command=_accept(suggestion),
     )
+
+
+def inline_edit(made: Prediction, lines: Lines, encoding: Encoding) -> JsonObject:
+    """For editors that show next edits. It holds for this version of its document."""
+    start, end = (lines.position(offset, encoding) for offset in (made.edit.start, made.edit.end))
+    return {
+        "text": made.edit.text,
+        "range": {side: {"line": line, "character": unit} for side, (line, unit) in (("start", start), ("end", end))},
+        "textDocument": {"uri": made.document.uri, "version": made.document.version},
+        "command": {"title": "Sotto: next edit accepted", "command": ACCEPT_COMMAND, "arguments": [made.id]},
+    }
 
 
 def popup_item(suggestion: Suggestion, snapshot: Snapshot, lines: Lines, encoding: Encoding) -> types.CompletionItem:

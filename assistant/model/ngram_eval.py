@@ -30,6 +30,7 @@ from assistant.model.mixture import FEATURES, SOURCES, Floats, Gate, Mixture, cl
 from assistant.model.ngram_rows import Step, Walker, Workspace
 from assistant.model.ngrams import NOTHING, NgramModel
 from assistant.model.output import Output
+from assistant.model.sampling import Sampler
 from assistant.training import corpus, evaluate
 from assistant.training.corpus import Document
 from assistant.types import GenerateRequest, OpenFile
@@ -103,9 +104,11 @@ class VariantEngine(Engine):
     def _hole(self, file: OpenFile | None) -> Hole | None:
         return self.hole
 
-    def _mix(self, logits: Floats, hole: Hole | None, ids: Sequence[int]) -> Floats:
+    def _choose(
+        self, sampler: Sampler, logits: Floats, hole: Hole | None, ids: Sequence[int], tail: bytes, ends: Sequence[int]
+    ) -> tuple[int, float]:
         self.ids = ids
-        return super()._mix(logits, hole, ids)
+        return super()._choose(sampler, logits, hole, ids, tail, ends)
 
     def _draft(self, hole: Hole | None, ids: Sequence[int], request: GenerateRequest, output: Output) -> list[int]:
         self.passes += 1

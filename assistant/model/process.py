@@ -29,10 +29,14 @@ from assistant.wire import (
     CancelWord,
     WireError,
     chunk_to_json,
+    compare_from_json,
     encode,
     generate_from_json,
     info_to_json,
     learn_from_json,
+    likelihoods_to_json,
+    mark_from_json,
+    marks_to_json,
     read_frame,
     score_from_json,
     unlearn_from_json,
@@ -40,6 +44,7 @@ from assistant.wire import (
 
 if TYPE_CHECKING:
     from assistant.model.checkpoint import Checkpoint
+    from assistant.model.edits import Edits
     from assistant.model.engine import Engine
 
 log = logging.getLogger("sotto.engine")
@@ -227,7 +232,11 @@ def _answer(engine: Engine, word: CancelWord, number: int, frame: JsonObject, re
             yield {**chunk_to_json(chunk), "last": chunk.finish is not None}
     elif frame.get("op") == "score":
         score = engine.score(_parsed(score_from_json, frame), cancelled)
-        yield {"bits": score.bits, "bytes": score.bytes, "tokens": score.tokens, "last": True}
+        yield {"bits": score.bits, "bytes": score.bytes, "tokens": score.tokens, "worst": score.worst, "last": True}
+    elif frame.get("op") == "mark":
+        yield {**marks_to_json(_edits(engine).mark(_parsed(mark_from_json, frame), cancelled)), "last": True}
+    elif frame.get("op") == "compare":
+        yield {**likelihoods_to_json(_edits(engine).compare(_parsed(compare_from_json, frame), cancelled)), "last": True}
     elif frame.get("op") == "learn":
         engine.caches.put(*_parsed(learn_from_json, frame))
         yield {"last": True}
@@ -238,6 +247,12 @@ def _answer(engine: Engine, word: CancelWord, number: int, frame: JsonObject, re
         yield {"waiting": engine.caches.waiting, "last": True}
     else:
         raise EngineError(f"the engine does not know the request {frame.get('op')!r}")
+
+
+def _edits(engine: Engine) -> Edits:
+    from assistant.model.edits import Edits
+
+    return Edits(engine)
 
 
 def _parsed(read: Callable[[JsonObject], Request], frame: JsonObject) -> Request:

@@ -9,6 +9,7 @@ from lsprotocol import types
 from assistant.cancel import Cancel
 from assistant.types import Completion, JsonObject, Reason, Snapshot
 from lsp_server import to_lsp
+from lsp_server.handlers import next_edit
 
 if TYPE_CHECKING:
     from lsp_server.server import AssistantServer
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 OVERTAKEN = frozenset({Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE})
 """A newer answer follows, or none is wanted: this one must not touch what the editor shows."""
+
+NOTHING = frozenset({Reason.EMPTY, Reason.UNSURE, Reason.SKIPPED})
+"""Completion itself has nothing good enough here, and nobody has asked it to be silent: a next edit may speak."""
 
 
 async def inline(server: AssistantServer, params: JsonObject) -> types.InlineCompletionList | None:
@@ -28,6 +32,9 @@ async def inline(server: AssistantServer, params: JsonObject) -> types.InlineCom
         return None
     completion = await _complete(server, snapshot)
     if completion.suggestion is None:
+        other = await next_edit.at_cursor(server, snapshot) if completion.reason in NOTHING else None
+        if other is not None:
+            return types.InlineCompletionList([other])
         return None if completion.reason in OVERTAKEN else types.InlineCompletionList([])
     item = to_lsp.inline_item(completion.suggestion, server.lines(snapshot), server.client.encoding)
     return types.InlineCompletionList([item])

@@ -30,7 +30,7 @@ async def did_accept(server: AssistantServer, *arguments: Any) -> None:
     """The command of an item: the client has inserted it."""
     id = protocol.first_text(arguments)
     if id is not None:
-        server.app.journal.accepted(id)
+        server.app.accepted(id)
 
 
 def did_focus(server: AssistantServer, params: JsonObject) -> None:

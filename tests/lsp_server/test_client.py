@@ -11,7 +11,7 @@ from lsprotocol import converters, types
 
 from lsp_server import client
 from lsp_server.client import Client
-from lsp_server.protocol import ACCEPT_COMMAND
+from lsp_server.protocol import ACCEPT_COMMAND, REJECT_COMMAND
 
 FULL = {
     "processId": 1,
@@ -82,7 +82,7 @@ def test_the_answer_is_what_the_protocols_types_say(params: dict[str, Any]) -> N
     capabilities = typed.capabilities
     assert capabilities.inline_completion_provider is not None
     assert capabilities.execute_command_provider is not None
-    assert list(capabilities.execute_command_provider.commands) == [ACCEPT_COMMAND]
+    assert {ACCEPT_COMMAND, REJECT_COMMAND} <= set(capabilities.execute_command_provider.commands)
     assert isinstance(capabilities.text_document_sync, types.TextDocumentSyncOptions)
     assert capabilities.text_document_sync.change is types.TextDocumentSyncKind.Incremental
     assert capabilities.text_document_sync.save is True
@@ -93,6 +93,25 @@ def test_the_answer_is_what_the_protocols_types_say(params: dict[str, Any]) -> N
 def test_only_clients_without_ghost_text_are_asked_to_open_the_popup() -> None:
     assert client.answer(Client(inline=True))["capabilities"]["completionProvider"] == {}
     assert " " in client.answer(Client())["capabilities"]["completionProvider"]["triggerCharacters"]
+
+
+def test_next_edits_are_announced_to_those_who_look() -> None:
+    announced = client.answer(Client())["capabilities"]["experimental"]["nextEdit"]
+    assert announced == {
+        "request": "textDocument/copilotInlineEdit",
+        "shown": "textDocument/didShowInlineEdit",
+        "accept": "sotto.didAccept",
+        "reject": "sotto.rejectEdit",
+    }
+    assert client.read({"capabilities": {"experimental": {"nextEdit": {"opensFiles": True}}}}).opens_files
+    assert not client.read({"capabilities": {"experimental": {"nextEdit": {"opensFiles": "x"}}}}).opens_files
+
+
+def test_who_speaks_as_to_copilots_server_counts_utf_16() -> None:
+    options = {"editorInfo": {"name": "neovim"}, "editorPluginInfo": {"name": "a plugin"}}
+    found = client.read({**FULL, "initializationOptions": options})
+    assert (found.is_copilots, found.encoding) == (True, "utf-16")
+    assert client.read(FULL).encoding == "utf-8"
 
 
 def test_folder_uris() -> None:

@@ -109,6 +109,47 @@ def test_the_innermost_folder_is_the_root() -> None:
     assert from_lsp.root_of("/elsewhere/a.py", roots) is None
 
 
+def span(first: tuple[int, int], last: tuple[int, int]) -> dict[str, object]:
+    ends = {side: {"line": line, "character": unit} for side, (line, unit) in (("start", first), ("end", last))}
+    return {"range": ends, "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("change", "outside"),
+    [
+        (span((0, 0), (1, 2)), False),
+        (span((0, 0), (0, 999)), False),  # the protocol: no more than the line's end
+        (span((1, 0), (2, 0)), False),  # the line after the last: how some name the end
+        (span((1, 0), (3, 0)), True),
+        (span((9, 0), (9, 1)), True),
+        (span((0, 0), (99, 0)), False),  # everything, whatever it is called
+        ({"range": [{"line": 7, "character": 0}, {"line": 8, "character": 0}], "text": ""}, True),
+        ({"range": {"start": {"line": 0}}, "text": "x"}, True),
+        ({"text": "all of it"}, False),
+        ({"range": None, "text": "all of it"}, False),
+        ({"range": {}}, True),
+        ("nonsense", True),
+    ],
+)
+def test_changes_that_cannot_be(change: object, outside: bool) -> None:
+    assert from_lsp.is_outside(change, Buffer("file:///a", "python", "one\ntwo")) is outside
+
+
+@pytest.mark.parametrize(
+    ("asked", "known", "same"),
+    [
+        ({"version": 3}, 3, True),
+        ({"version": 2}, 3, False),
+        ({"version": 4}, 3, False),
+        ({}, 3, True),
+        ({"version": 4}, None, True),
+    ],
+)
+def test_a_request_speaks_of_one_version(asked: dict[str, int], known: int | None, same: bool) -> None:
+    assert from_lsp.is_version({"textDocument": {"uri": "file:///a", **asked}}, known) is same
+    assert from_lsp.is_version({}, known)
+
+
 @pytest.mark.parametrize("item", [None, {}, {"uri": "file:///a"}, {"text": "x"}, {"uri": 3, "text": "x"}, []])
 def test_an_unreadable_document_is_none(item: object) -> None:
     assert from_lsp.opened(item) is None

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
+from assistant.next_edit.answer import Prediction
+from assistant.next_edit.place import Edit
+from assistant.next_edit.types import Document
 from assistant.types import Snapshot, Source, Suggestion
 from assistant.workspace.lookup import Symbol
 from lsp_server.positions import ENCODINGS, Encoding, Lines
-from lsp_server.to_lsp import inline_item, popup_item, workspace_symbol
+from lsp_server.to_lsp import inline_edit, inline_item, popup_item, workspace_symbol
 from lsp_server.workspace import Located
 
 TEXT = 'x = 1\r\ny = ["😋", fo]\r\nz = 2'
@@ -85,6 +88,18 @@ def test_word_and_range_agree(text: str, at: int, encoding: Encoding) -> None:
     item = popup_item(suggestion, Snapshot("u", "", text, at), Lines(text), encoding)
     assert isinstance(item.text_edit, types.TextEdit)
     assert apply(text, item.text_edit.range, item.text_edit.new_text, encoding) == text[:at] + "new" + text[at:]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_a_next_edit_names_its_document_and_version(encoding: Encoding) -> None:
+    text = "a\r\n🙂é = old\nz\r\n"
+    at = text.index("old")
+    document = Document("file:///p/b.py", "/p/b.py", "python", text, 7)
+    item = inline_edit(Prediction("id1", document, Edit(at, at + 3, "new")), Lines(text), encoding)
+    ends = [types.Position(**item["range"][side]) for side in ("start", "end")]
+    assert apply(text, types.Range(*ends), item["text"], encoding) == text.replace("old", "new")
+    assert item["textDocument"] == {"uri": "file:///p/b.py", "version": 7}
+    assert item["command"] == {"title": "Sotto: next edit accepted", "command": "sotto.didAccept", "arguments": ["id1"]}
 
 
 def symbol(name: str, kind: str = "method") -> Symbol:

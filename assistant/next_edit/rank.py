@@ -1,0 +1,111 @@
+"""Candidates in order: one for each resulting text, each with its document, its place and its probability; and how probable is
+probable enough.
+
+Knows the ranker's verdict as a number. Does not know how candidates are found or what is never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from assistant.next_edit.features import gathered
+from assistant.next_edit.locate import Judgement
+from assistant.next_edit.memory import STEP
+from assistant.next_edit.place import Edit, fitted
+from assistant.next_edit.types import Candidate, Document, Scene
+from assistant.workspace.ignore import path_of
+
+NEAR_ROWS = 1  # an edit on the cursor's line or one beside it is seen without a jump
+EXACT = {"eager": (0.5, 0.6), "balanced": (0.7, 0.8), "quiet": (0.8, 0.8)}
+"""By the setting `eagerness`: the share of exactly right edits among those shown, at the cursor and of jumps. A jump costs a
+look elsewhere, so more of them have to be right."""
+ENOUGH = 0.8
+"""So probable an edit is shown whatever share was asked for, caution apart."""
+
+
+class Weigher(Protocol):
+    """The side of `ranker.Ranker` that is used here."""
+
+    def probability(self, scene: Scene, candidate: Candidate, score: Judgement | None) -> float:
+        """That the user would make exactly this edit next."""
+
+    def threshold(self, exact: float, judged: bool = True) -> float:
+        """From which probability on this share of what is shown is exactly right."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A candidate as an edit of a document's text. ``rows``: lines from the cursor, ``None`` in another document."""
+
+    candidate: Candidate
+    document: Document
+    edit: Edit
+    rows: int | None
+    is_proven: bool = False
+    probability: float = 0.0
+    judgement: Judgement | None = None
+
+    @property
+    def at_cursor(self) -> bool:
+        return self.rows is not None and self.rows <= NEAR_ROWS
+
+
+def placed(scene: Scene, candidates: Iterable[Candidate]) -> list[Placed]:
+    """Each possible edit once, in the order of their first candidates; what lies outside of its document is left out."""
+    documents = {one.uri: one for one in (*scene.others, scene.document)}
+    inside = [one for one in candidates if one.uri in documents and _edit(one).fits(documents[one.uri].text)]
+    found = []
+    for one in gathered(scene, inside):
+        document = documents[one.uri]
+        edit = fitted(_edit(one), document.text)
+        found.append(Placed(one, document, edit, _rows(scene, document, edit)))
+    return found
+
+
+def widened(scene: Scene, candidates: Iterable[Candidate]) -> Scene:
+    """The scene with the indexed files that candidates speak of among its documents; these have no version."""
+    uris = dict.fromkeys(one.uri for one in candidates if scene.find(one.uri) is None)
+    read = (scene.files.read(path_of(uri)) for uri in uris) if scene.files is not None else ()
+    found = tuple(one for one in read if one is not None and one.uri in uris)
+    return replace(scene, others=(*scene.others, *found)) if found else scene
+
+
+def is_proven(candidate: Candidate) -> bool:
+    """Whether a name was changed where it is declared, as the latest thing and by itself: its other uses mean nothing now.
+
+    In replayed commits of ten repositories the author changed 57 of 57 such lines, but only 28 of them to exactly this: commits
+    are no keystrokes, and a ranker learned from them alone would be too shy to follow a rename.
+    """
+    told = candidate.features
+    alone = told.get("kept", 0.0) == 1.0 and told.get("recent") == 1.0
+    return candidate.rule == "rename" and alone and told.get("binding") == 1.0 and told.get("left_bound") == 0.0
+
+
+def passes(weigher: Weigher, one: Placed, eagerness: str, caution: float) -> bool:
+    """Whether an edit is probable enough to be shown; or proven, and refused no more than once of late."""
+    return one.probability >= threshold(weigher, one, eagerness, caution) or (one.is_proven and caution <= STEP)
+
+
+def threshold(weigher: Weigher, one: Placed, eagerness: str, caution: float = 0.0) -> float:
+    """The least probability with which an edit is shown; ``caution`` is what the last refusals add."""
+    near, far = EXACT.get(eagerness, EXACT["balanced"])
+    is_judged = one.judgement is not None or one.candidate.rule == "model"
+    return min(ENOUGH, weigher.threshold(near if one.at_cursor else far, is_judged)) + caution
+
+
+def rows_between(text: str, a: int, b: int) -> int:
+    return text.count("\n", min(a, b), max(a, b))
+
+
+def _rows(scene: Scene, document: Document, edit: Edit) -> int | None:
+    if document.uri != scene.document.uri:
+        return None
+    if edit.start <= scene.offset <= edit.end:
+        return 0
+    return rows_between(document.text, scene.offset, edit.start if edit.start > scene.offset else edit.end)
+
+
+def _edit(candidate: Candidate) -> Edit:
+    return Edit(candidate.start, candidate.end, candidate.text)

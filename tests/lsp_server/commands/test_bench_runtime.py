@@ -1,0 +1,45 @@
+"""`sotto bench runtime`: ratios, picture and what is said when it cannot run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server import cli
+from lsp_server.commands import bench_runtime
+
+
+def race(length: int = 512, model: str = "m", threads: int = 1) -> dict[str, Any]:
+    def times(pace: float) -> dict[str, Any]:
+        return {"name": "n", **{kind: {"median_ms": pace * length} for kind in bench_runtime.MAIN}}
+
+    ratios = {"llamacpp": dict.fromkeys(bench_runtime.MAIN, 2.0)}
+    pair = {"sotto": times(0.1), "llamacpp": times(0.2)}
+    return {"length": length, "model": model, "threads": threads, "times": pair, "ratios": ratios}
+
+
+def test_drafts_are_compared_with_their_plain_decode() -> None:
+    drafts = {"ngram": {"ms_per_token": 25.6}}
+    found = bench_runtime._ratios({"races": [race()], "drafts": drafts, "rewriting": {"drafted_ms": 10.24}})
+    assert found["llamacpp"]["decode_plain"] == 2.0
+    assert found["llamacpp"]["decode_speculative"] == pytest.approx(4.0)
+    assert found["llamacpp"]["rewriting"] == pytest.approx(10.0)
+
+
+def test_the_picture_shows_every_model_on_one_thread() -> None:
+    drawn = bench_runtime._picture([race(), race(2048), race(512, "large"), race(2048, "large"), race(threads=2)])
+    assert drawn.count("<g transform") == 6
+    assert "large: prefill" in drawn
+    assert drawn.count("<polyline") == 12
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "runtime", "--path", str(tmp_path / "no")]) == 2
+    assert "--path" in capsys.readouterr().err
+
+
+def test_a_peer_that_nobody_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "runtime", "--path", str(tmp_path), "--against", "abacus"]) == 2
+    assert "abacus" in capsys.readouterr().err
