@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsp_server import __version__
+from lsp_server.commands import bench_review_options, gate_options, next_edit_options, review_options, runtime_options
 from lsp_server.commands import dashboard as dashboard_command
-from lsp_server.commands import gate_options
 from lsp_server.commands import telemetry as telemetry_command
 from lsp_server.paths import cache_dir, default_data_dir
 
@@ -30,8 +30,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_complete(commands)
     _add_search(commands)
+    review_options.add(commands)
     _add_bench(commands)
     gate_options.add_gate(commands)
+    _model_options(next_edit_options.add(commands))
     telemetry_command.add(commands)
     dashboard_command.add(commands)
     _add_doctor(commands)
@@ -121,6 +123,10 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _json_option(workspace)
     _model_options(workspace)
     gate_options.add_bench_gate(kinds)
+    _model_options(next_edit_options.add_bench(kinds))
+    gate_options.add_bench_telemetry(kinds)
+    runtime_options.add(kinds)
+    bench_review_options.add(kinds)
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -209,6 +215,16 @@ def _run(arguments: argparse.Namespace) -> int:
         return bench_latency.run(arguments.rounds, arguments.json, arguments.model, arguments.threads)
     if arguments.command == "gate":
         return gate_options.run_gate(arguments, data_dir(None))
+    if arguments.command == "bench" and arguments.kind == "runtime":
+        return runtime_options.run(arguments)
+    if arguments.command == "bench" and arguments.kind == "review":
+        from lsp_server.commands import bench_review
+
+        return bench_review.run(arguments)
+    if arguments.command == "bench" and arguments.kind == "telemetry":
+        return gate_options.run_bench_telemetry(arguments)
+    if arguments.command == "next-edit" or (arguments.command == "bench" and arguments.kind == "next-edit"):
+        return next_edit_options.run(arguments, data_dir(None))
     if arguments.command == "bench" and arguments.kind == "gate":
         return gate_options.run_bench_gate(arguments)
     if arguments.command == "bench" and arguments.kind == "workspace":
@@ -225,6 +241,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return dashboard_command.run(arguments, data_dir(arguments.data_dir))
     if arguments.command == "telemetry":
         return telemetry_command.run(arguments, data_dir(arguments.data_dir), telemetry_allowed())
+    if arguments.command == "review":
+        from lsp_server.commands import review
+
+        return review.run(arguments, data_dir(None))
     if arguments.command == "doctor":
         from lsp_server.commands import doctor
 

@@ -74,7 +74,7 @@ async def _editor(rounds: int, folder: Path, model: str, threads: int, say: Call
     }
 
 
-async def _cancels(rounds: int, model: str, threads: int, say: Callable[[str], None]) -> dict[str, Any]:
+async def time_cancels(rounds: int, model: str, threads: int, say: Callable[[str], None]) -> dict[str, Any]:
     """From the moment a request is cancelled to the moment the engine has nothing to do."""
     text = read_source(SAMPLE)
     times = []
@@ -108,7 +108,7 @@ def run(rounds: int, as_json: bool, model: str, threads: int) -> int:
     try:
         with console.status("measuring") as status, tempfile.TemporaryDirectory(prefix="sotto-bench-") as folder:
             report = asyncio.run(_editor(max(8, rounds), Path(folder), model, threads, status.update))
-            report |= asyncio.run(_cancels(max(1, rounds), model, threads, status.update))
+            report |= asyncio.run(time_cancels(max(1, rounds), model, threads, status.update))
     except (CommandError, EngineError) as error:
         return fail(str(error))
     if as_json:

@@ -1,0 +1,1 @@
+"""Review: a few comments on what changed, each backed by evidence."""

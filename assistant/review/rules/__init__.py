@@ -1,0 +1,83 @@
+"""The rules of a review, one file each, and their registry.
+
+A rule needs nothing but the change and the project around it; what it finds is new with the change and has evidence. To add
+one: a file with a check and its ``RULE``, a line in ``ALL``, and its cases in the tests.
+"""
+
+from __future__ import annotations
+
+from assistant.review.rules import (
+    argument_swap,
+    assertions,
+    callers,
+    constant_condition,
+    copy_paste,
+    dead_result,
+    debug_leftover,
+    dropped_argument,
+    format_arity,
+    identity,
+    injection,
+    loop_capture,
+    lost_call,
+    lost_default,
+    missing_attribute,
+    missing_await,
+    missing_name,
+    missing_return,
+    mutable_default,
+    none_use,
+    off_by_one,
+    orphan,
+    redefinition,
+    regex,
+    removed_guard,
+    secret,
+    stale_docstring,
+    stale_name,
+    super_init,
+    swallowed,
+    unclosed,
+    unreachable,
+    variable_misuse,
+    weakened_check,
+)
+from assistant.review.types import Rule
+
+ALL: tuple[Rule, ...] = (
+    argument_swap.RULE,
+    assertions.RULE,
+    callers.RULE,
+    constant_condition.RULE,
+    copy_paste.RULE,
+    dead_result.RULE,
+    debug_leftover.RULE,
+    dropped_argument.RULE,
+    format_arity.RULE,
+    identity.RULE,
+    injection.RULE,
+    loop_capture.RULE,
+    lost_call.RULE,
+    lost_default.RULE,
+    missing_attribute.RULE,
+    missing_await.RULE,
+    missing_name.RULE,
+    missing_return.RULE,
+    mutable_default.RULE,
+    none_use.RULE,
+    off_by_one.RULE,
+    orphan.RULE,
+    redefinition.RULE,
+    regex.RULE,
+    removed_guard.RULE,
+    secret.RULE,
+    stale_docstring.RULE,
+    stale_name.RULE,
+    super_init.RULE,
+    swallowed.RULE,
+    unclosed.RULE,
+    unreachable.RULE,
+    variable_misuse.RULE,
+    weakened_check.RULE,
+)
+"""All of them, in the order of their files' names."""

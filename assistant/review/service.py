@@ -1,0 +1,157 @@
+"""A review, from a change to its few comments: rules and linters find, memory and suppressions take out, the panel chooses.
+
+Findings come as a stream, file by file; what is certain is handed out at once. Knows plain values only: where the change, the
+project and the model's opinion come from is its caller's business. A rule that fails costs its own findings.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from assistant.cancel import Cancel, Cancelled
+from assistant.review.changes import changed_lines
+from assistant.review.diff import lines
+from assistant.review.dismissed import Memory
+from assistant.review.fixes import apply, by_path
+from assistant.review.grouped import grouped
+from assistant.review.linters import merged
+from assistant.review.rank import ORDER, Comment, Panel
+from assistant.review.rules.base import Across
+from assistant.review.suppress import is_suppressed
+from assistant.review.types import ChangeSet, FileChange, Finding, Project, Rule, Skipped
+
+log = logging.getLogger("sotto.review")
+
+BUDGET_S = 20.0
+"""Wall-clock time for the rules of one review; files that are not reached are named as left out."""
+
+Features = Mapping[int, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Review:
+    """What there is to say. ``dismissed`` counts findings that the user refused before; ``skipped`` are files left out."""
+
+    changes: ChangeSet
+    comments: tuple[Comment, ...] = ()
+    hidden: tuple[Comment, ...] = ()
+    dismissed: int = 0
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass
+class Reviewer:
+    """One review of one change. `stream` it to the end, then `finish`."""
+
+    changes: ChangeSet
+    project: Project
+    rules: Sequence[Rule]
+    memory: Memory
+    cancel: Cancel
+    linted: Sequence[Finding] = ()
+    clock: Callable[[], float] = time.monotonic
+    budget_s: float = BUDGET_S
+    dismissed: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        size = sum(changed_lines(one) for one in self.changes.files)
+        self._panel = Panel(size, self.memory.judgements, self.memory.is_silent)
+        self._shown: list[Comment] = []
+        self._seen: set[tuple[str, int, str]] = set()
+        self._files = {one.path: one for one in self.changes.files}
+        self._lines: dict[str, list[str]] = {}
+
+    def stream(self) -> Iterator[Comment]:
+        """Comments that are certain, as they are found. Raises `Cancelled`."""
+        for some in self._found():
+            for comment in self._panel.offer(some):
+                self._shown.append(comment)
+                yield comment
+
+    @property
+    def waiting(self) -> list[Finding]:
+        """After `stream`: findings still to be compared, those that the model may be asked about."""
+        return self._panel.waiting
+
+    def finish(self, features: Features | None = None) -> Review:
+        """Choose among the rest. ``features``: what the model thinks of each of ``waiting``."""
+        more, hidden = self._panel.decide(features)
+        shown = sorted([*self._shown, *more], key=_order)
+        skipped = (*self.changes.skipped, *self.skipped)
+        return Review(self.changes, tuple(shown), tuple(hidden), self.dismissed, skipped)
+
+    def _found(self) -> Iterator[list[Finding]]:
+        """Everything that is new, wanted and in order, a file at a time. Of two alike, ours and a linter's, ours comes.
+
+        Rules that look at one file go over all of them first: they are the quick ones, and somebody is waiting.
+        """
+        linted = list(self.linted)
+        end = self.clock() + self.budget_s
+        late: dict[str, Skipped] = {}
+        near = [rule for rule in self.rules if not isinstance(rule, Across)]
+        for rules in (near, [rule for rule in self.rules if rule not in near]):
+            for change in self.changes.files:
+                self.cancel.check()
+                if self.clock() > end:
+                    late[change.path] = Skipped(change.path, f"not looked at completely within {self.budget_s:g} s")
+                    continue
+                found = []
+                for finding in self._ruled(change, rules):
+                    ours, linted = merged(finding, linted)
+                    found.append(ours)
+                yield self._usable(found)
+        self.skipped += late.values()
+        yield self._usable(linted)
+
+    def _ruled(self, change: FileChange, rules: Sequence[Rule]) -> Iterator[Finding]:
+        for rule in rules:
+            self.cancel.check()
+            if change.language in rule.languages:
+                try:
+                    yield from list(rule(change, self.changes, self.project, self.cancel))
+                except Cancelled:
+                    raise
+                except Exception:  # the contract says a rule never raises; one that does must not end the review
+                    log.exception("rule %s failed on a file", rule.name)
+
+    def _usable(self, findings: Sequence[Finding]) -> list[Finding]:
+        """What may be said, one finding for each matter; a fix that does not apply is left out."""
+        usable = [one for finding in findings if (one := self._one(finding)) is not None]
+        joined = grouped(usable, lambda path, line: self._lines[path][line])
+        return [replace(one, fix=one.fix if self._applies(one) else ()) for one in joined]
+
+    def _one(self, finding: Finding) -> Finding | None:
+        """The finding; ``None`` for what was said, refused or suppressed before, or is nowhere."""
+        key = (finding.path, finding.line, finding.rule)
+        text = self.text(finding.path)
+        if text is None or key in self._seen:
+            return None
+        self._seen.add(key)
+        shown = self._lines.setdefault(finding.path, lines(text))
+        if not 0 <= finding.line < len(shown) or is_suppressed(finding.rule, finding.line, shown):
+            return None
+        change = self._files.get(finding.path)
+        if self.memory.is_dismissed(finding, text, change.old_path if change is not None else ""):
+            self.dismissed += 1
+            return None
+        end = min(max(finding.line, finding.end_line), max(0, len(shown) - 1))
+        return replace(finding, end_line=end)
+
+    def _applies(self, finding: Finding) -> bool:
+        return all(
+            (text := self.text(path)) is not None and apply(text, edits) is not None
+            for path, edits in by_path(finding.fix).items()
+        )
+
+    def text(self, path: str) -> str | None:
+        """A file after the change."""
+        change = self._files.get(path)
+        return change.new if change is not None else self.project.read(path)
+
+
+def _order(one: Comment) -> tuple[int, float, str, int]:
+    return ORDER[one.finding.severity], -one.probability, one.finding.path, one.finding.line
