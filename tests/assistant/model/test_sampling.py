@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from assistant.model.sampling import Sampler
+from assistant.model.sampling import Sampler, entropy
 
 VALUES = torch.tensor([0.5, 2.0, -math.inf, 1.0, 1.9])
 LOGITS = VALUES.numpy()
@@ -63,3 +63,10 @@ def test_the_global_generator_is_left_alone() -> None:
     np.random.seed(3)
     draws(Sampler(1.0), 5)
     assert np.random.random() == expected
+
+
+def test_entropy_is_that_of_the_allowed_tokens() -> None:
+    logits = np.log(np.array([0.5, 0.25, 0.25], np.float32))
+    assert entropy(logits) == pytest.approx(1.5 * math.log(2), abs=1e-6)
+    assert entropy(np.append(logits + 3, -np.inf).astype(np.float32)) == pytest.approx(1.5 * math.log(2), abs=1e-5)
+    assert entropy(np.array([0.0, -np.inf], np.float32)) == pytest.approx(0.0, abs=1e-6)
