@@ -68,12 +68,16 @@ class _Ask:
 
 @dataclass(frozen=True)
 class _Drafted:
-    """What a run of the model gave; requests for the same place share it."""
+    """What a run of the model gave; requests for the same place share it.
+
+    ``saved_tokens``: at most so many more would have been decoded but for a doubted one; ``None`` where doubts end nothing.
+    """
 
     entry: Entry
     said: Answered
     started: float
     context_ms: float
+    saved_tokens: int | None
 
 
 @dataclass
@@ -83,6 +87,7 @@ class _Costs:
     wait: float = 0.0  # seconds; context is milliseconds
     context: float = 0.0
     new_tokens: int = 0
+    saved_tokens: int | None = None
     engine: Chunk = field(default_factory=lambda: Chunk(""))
     checks: dict[str, float] = field(default_factory=dict)  # features: what the filter said
 
@@ -180,7 +185,8 @@ class Completer:
         drafted = await self._schedule.run(uri, key, wait, lambda stop: self._draft(ask, stop), cancel)
         if isinstance(drafted, Ended):
             return self._finish(ask, _ENDED[drafted], costs=_Costs(wait=self._clock() - ask.asked))
-        costs = _Costs(max(0.0, drafted.started - ask.asked), drafted.context_ms, drafted.said.new_tokens, drafted.said.costs)
+        waited, said = max(0.0, drafted.started - ask.asked), drafted.said
+        costs = _Costs(waited, drafted.context_ms, said.new_tokens, drafted.saved_tokens, said.costs)
         return self._judge(ask, drafted.entry.placed, Hit(drafted.entry, 0), costs, drafted.started)
 
     def _from_cache(self, ask: _Ask, hit: Hit) -> Completion | None:
@@ -215,7 +221,8 @@ class Completer:
         entry = Entry.of(ask.site, placed, answer)
         if placed or not said.hurried:
             self._cache.put(ask.snapshot.uri, entry)
-        return _Drafted(entry, said, started, context_ms)
+        saved = (request.max_tokens - said.new_tokens if said.doubted else 0) if least else None
+        return _Drafted(entry, said, started, context_ms, saved)
 
     def _judge(self, ask: _Ask, placed: Placed | None, hit: Hit, costs: _Costs, started: float | None = None) -> Completion:
         """The quality floor, the gate's stage two, and the suggestion itself. ``started``: when the model was asked for it."""
@@ -253,5 +260,5 @@ class Completer:
             features={**ask.case.features, **costs.checks},
             ruling=ask.case.ruling(reason),
             exits=engine.exits,
-            saved_tokens=engine.saved_tokens,
+            saved_tokens=costs.saved_tokens,
         )

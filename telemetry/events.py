@@ -63,8 +63,8 @@ class Opportunity:
     stages' probabilities of acceptance, None where a stage was not reached. ``propensity`` is the probability with which the
     policy in force took this decision, ``explored`` that chance overruled a hide, ``draw`` the random number in [0, 1) that
     did (None where none was drawn). ``why`` is the gate's own word for its decision (`assistant.gate.policy.Decision`),
-    ``rule`` the name of the rule behind a next edit or a review comment. ``saved_tokens`` were not decoded because the Stop
-    head ended the answer, None without one. Timings are milliseconds of each phase.
+    ``rule`` the name of the rule behind a next edit or a review comment. at most ``saved_tokens`` more would have been
+    decoded had no doubted token ended the answer, None where doubts end nothing. Timings are milliseconds of each phase.
 
     ``kind`` is inline, next_edit or review.
     """

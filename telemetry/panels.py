@@ -29,7 +29,7 @@ class Counts:
     ``judged`` are the shown ones that were clearly taken or refused, ``accepted`` those taken (also in part, or typed
     through). ``checked_120`` accepted characters were looked at again two minutes later, ``retained_120`` of them stood there;
     of ``checked`` suggestions ``kept`` had half of their text or more. ``explored`` counts hides that chance overruled. The
-    Stop head ended ``ended_early`` answers and so saved ``saved_tokens``.
+    A doubted token ended ``ended_early`` answers and so saved at most ``saved_tokens``.
     """
 
     opportunities: int = 0

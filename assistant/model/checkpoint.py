@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from assistant.model import exits
 from assistant.model.config import ConfigError, ModelConfig
+from assistant.model.exits import StopHead
 from assistant.model.families import FAMILIES, Family
 from assistant.model.tokenizer import CodeTokenizer, TokenizerError
 from assistant.types import EngineError
@@ -52,6 +54,7 @@ class Checkpoint:
     tokenizer: CodeTokenizer
     quantization: str
     sha256: str
+    stop_head: StopHead | None = None
 
     def transformer(self) -> Transformer:
         """The model as a module, sharing the weights: for tests, further training and export."""
@@ -90,6 +93,7 @@ def load(folder: Path) -> Checkpoint:
         tokenizer=tokenizer,
         quantization=str(config.get("quantization", "none")),
         sha256=config["sha256"][WEIGHTS],
+        stop_head=exits.read(folder, config, shape.d_model),
     )
 
 

@@ -52,6 +52,9 @@ class Running(Protocol):
     def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Floats:
         """See `runner.Runner.logits`."""
 
+    def stream(self) -> Floats:
+        """[D] the normed stream behind the last layer, of the last row of the last pass."""
+
 
 def _plain(checkpoint: Checkpoint) -> Running:
     """The runner of torch operators. Torch is imported here and nowhere else in the engine: the fused step needs none of it."""
@@ -69,6 +72,8 @@ class _Costs:
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
     entropy: float | None = None
+    stop: float | None = None
+    exits: tuple[int, ...] = ()
 
 
 class Engine:
@@ -95,6 +100,8 @@ class Engine:
         self._count_step = count_step
         self._spelling = lru_cache(maxsize=TAILS_REMEMBERED)(self._spelling_uncached)
         self._end = self.tokenizer.specials[checkpoint.family.end]
+        self._stop_head = checkpoint.stop_head
+        self._before_last = (0,) * (checkpoint.config.n_layers - 1)  # every token is the last layer's: verified, never exited
         # Added to the logits: neither a special token nor a row the tokenizer has no text for can be chosen.
         self._allowed = np.full(checkpoint.config.vocab_size, -np.inf, np.float32)
         self._allowed[[i for i, spelled in enumerate(self.tokenizer.token_bytes) if spelled] + [self._end]] = 0.0
@@ -203,6 +210,7 @@ class Engine:
         copier = Copier(self.tokenizer.encode(request.draft)) if request.draft else None
         if logits is not None:
             costs.entropy = entropy(self._constrain(logits[-1], output.tail, ends))
+            costs.stop = self._stop_head.probability(self._runner.stream()) if self._stop_head is not None else None
         ids, drafted = list(prompt.ids), list[int]()
         while logits is not None:
             for row, guess in zip(logits, [*drafted, None], strict=True):
@@ -213,6 +221,7 @@ class Engine:
                     return Finish.END
                 text, logprobs = output.push(token, logprob)
                 costs.decode_ms = (self._clock() - decoding) * 1000
+                costs.exits = (*self._before_last, output.tokens)
                 if text:
                     yield Chunk(text, logprobs, **vars(costs))  # whoever stops reading here knows what it cost so far
                 if output.stopped:

@@ -42,6 +42,7 @@ class FusedRunner:
         cos, sin = (table[:, : config.head_dim // 2] for table in rope_tables(config, config.context))
         self._packed = pack.pack(self._shape, _named(config, weights), cos, sin)
         self._scratch = pack.Scratch(self._shape)
+        self._rows = 0
         from kernels.decode import step  # numba is only imported where it will be used
 
         self._step = step
@@ -61,7 +62,13 @@ class FusedRunner:
         out = self._step.run(self._packed, slot.memory, self._scratch, ids, slot.length, rows, word, number)
         if out is None:
             raise Cancelled
+        self._rows = rows
         return out
+
+    def stream(self) -> pack.Floats:
+        """[D] the normed stream behind the last layer, of the last row of the last pass."""
+        end = int(self._scratch.offsets[1]) + self._rows * self._shape.width
+        return self._scratch.floats[end - self._shape.width : end].copy()
 
 
 def fits(config: ModelConfig) -> bool:

@@ -109,8 +109,14 @@ class Runner:
                 x, q, start = x[-rows:], q[:, :, -rows:], end - rows
             mixed = attention(q, keys, values, start)
             x = self._finish(layer, x, mixed[0].transpose(0, 1).flatten(1))
-        logits: Floats = F.linear(self._rms(x, self._norm), self._embed).numpy()
+        self._normed = self._rms(x, self._norm)
+        logits: Floats = F.linear(self._normed, self._embed).numpy()
         return logits
+
+    def stream(self) -> Floats:
+        """[D] the normed stream behind the last layer, of the last row of the last pass."""
+        stream: Floats = self._normed[-1].numpy()
+        return stream
 
     def _project(self, layer: Layer, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """x [T, D] -> queries [1, H, T, d]; writes keys and values [1, KV, T, d] where they belong."""

@@ -47,7 +47,9 @@ class ModelEdits:
     """An `EditModel` over an engine. Remembers the marks of the last stretches, for one prediction asks twice.
 
     It judges; it makes edits of its own only if ``proposes``. Of the shipped model's, 551 at 1,025 moments of five projects'
-    commits, none was exactly right, while its judgement puts a right edit of a rule above a wrong one 69 times in 100.
+    commits, none was exactly right. Its judgement puts a right edit of a rule above a wrong one 69 times in 100; beside the
+    ranker's other features that gained coverage on the projects it was weighed on (13.8 instead of 11.6 % of the moments, at
+    60 % exact), and nothing that can be told from chance on five others (18.9 and 19.8 %).
     """
 
     def __init__(self, engine: EditEngine, proposes: bool = False) -> None:
@@ -174,19 +176,11 @@ def _gathered(scene: Scene, candidates: Sequence[Candidate]) -> dict[Stretch, li
         holds = (one for one in found if one.document is document and _holds(one, change))
         one = next(holds, None)
         if one is None:
-            one = _best(scene, document, change)
+            around = stretch(document, lines_of(document), (change.start + change.end) // 2)
+            one = around if _holds(around, change) else None
         if one is not None:
             found.setdefault(one, []).append(number)
     return found
-
-
-def _best(scene: Scene, document: Document, change: Change) -> Stretch | None:
-    """One of the stretches that were looked at anyway, else one around the change."""
-    for one in stretches(scene):
-        if one.document is document and _holds(one, change):
-            return one
-    around = stretch(document, lines_of(document), (change.start + change.end) // 2)
-    return around if _holds(around, change) else None
 
 
 def _holds(one: Stretch, change: Change) -> bool:

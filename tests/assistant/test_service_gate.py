@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from assistant.gate.features import VERSION
 from assistant.gate.model import Gate, Stage
 from assistant.gate.policy import Policy
 from assistant.gate.safety import LONGEST_SILENCE, SHOW_FIRST
@@ -157,7 +158,7 @@ def test_a_hide_has_both_probabilities_and_the_features_of_the_text() -> None:
         assert ruling.p1 is not None
         assert ruling.p2 is not None
         assert ruling.p2 < 0.05 < ruling.p1
-        assert (ruling.stage, ruling.gate, ruling.feature_version) == (2, prior().id, 1)
+        assert (ruling.stage, ruling.gate, ruling.feature_version) == (2, prior().id, VERSION)
         assert answer.features["chars"] == len("compute(first, second)")
         assert "last_code" not in answer.features
 

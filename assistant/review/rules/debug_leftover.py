@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from assistant.review.rules.base import BOTH, Edit, Looking, Problem
 from assistant.review.rules.page import SCRIPT, Page, field
 from assistant.review.rules.view import View, is_test
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 _BREAKS = frozenset(
     ("breakpoint", "pdb.set_trace", "ipdb.set_trace", "pudb.set_trace", "IPython.embed", "import_pdb_set_trace")
@@ -85,6 +89,16 @@ def _conflicts(page: Page) -> Iterator[Problem]:
         )
 
 
+def _is_asked_for(page: Page, call: Node) -> bool:
+    """Whether a test of some level of talking is around it."""
+    here = call.parent
+    while here is not None:
+        if re.search(r"debug|verb|trace|quiet", page.src(field(here, "condition")), re.IGNORECASE):
+            return True
+        here = here.parent
+    return False
+
+
 def _prints(page: Page, view: View) -> Iterator[Problem]:
     """A print in a library that logs or is silent otherwise."""
     if is_test(view.path) or _PROGRAM.search(view.path) or "__main__" in page.text or "argparse" in page.text:
@@ -97,6 +111,8 @@ def _prints(page: Page, view: View) -> Iterator[Problem]:
         return
     logs = re.search(r"\bgetLogger\(|\blogger\b|\blog\.\w+\(", page.text) is not None
     for call in marked:
+        if _is_asked_for(page, call):
+            continue
         plain = _MARKS.search(page.src(call)) is not None
         if logs or plain:
             yield Problem(

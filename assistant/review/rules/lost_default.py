@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from assistant.review.rules.base import PYTHON, Across, Problem
 from assistant.review.rules.page import Page, field, nth, squeezed, within
 from assistant.review.rules.view import View
-from assistant.review.rules.weakened_check import changed_statements, header_of, holder_of, is_rewritten, plain_text, short_text
+from assistant.review.rules.weakened_check import (
+    changed_statements,
+    header_of,
+    holder_of,
+    is_kept,
+    is_rewritten,
+    plain_text,
+    short_text,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -34,7 +42,7 @@ def check(view: View) -> Iterator[Problem]:
             header, whole = header_of(page, holder), plain_text(page.src(node))
             for text, said in _without(page, node):
                 found = new.get(header.replace(whole, plain_text(text), 1))
-                if found is not None:
+                if found is not None and is_kept(pair, holder, found):
                     yield _problem(page, node, found, said)
 
 

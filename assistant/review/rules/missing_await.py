@@ -46,7 +46,7 @@ def check(page: Page, view: View) -> Iterator[Problem]:
 
 
 def _is_coroutine(function: Function) -> bool:
-    return function.is_async and not function.marked("task", "asynccontextmanager", "fixture") and not _is_generator(function)
+    return function.is_async and not function.decorators and not _is_generator(function)
 
 
 def _is_generator(function: Function) -> bool:

@@ -94,7 +94,12 @@ def _operands(view: View, pair: Pair, new: dict[str, Node]) -> Iterator[Problem]
             if text.startswith("(") and text.endswith(")"):
                 variants.add(header.replace(whole, text[1:-1], 1))
             found = next((new[one] for one in variants if one in new), None)
-            if found is None or any(word in page.src(lost) for word in _OUTSIDE):
+            if (
+                found is None
+                or lost.type in ("string", "none", "integer")
+                or not is_kept(pair, holder, found)
+                or any(word in page.src(lost) for word in _OUTSIDE)
+            ):
                 continue
             use = _use(pair.after, found, subject)
             then = f"`{short_text(pair.after, use)}` relied on it" if use is not None else "nothing came in its place"
@@ -172,7 +177,12 @@ def _truth(view: View, pair: Pair, new: dict[str, Node]) -> Iterator[Problem]:
             continue
         header = header_of(page, holder)
         found = next((new[one] for v in variants if (one := header.replace(plain_text(text), plain_text(v), 1)) in new), None)
-        if found is None or _is_certain(pair, plain) or _use(pair.after, found, plain) is not None:
+        if (
+            found is None
+            or not is_kept(pair, holder, found)
+            or _is_certain(pair, plain)
+            or _use(pair.after, found, plain) is not None
+        ):
             continue  # what has attributes is seldom false
         yield Problem(
             found,
@@ -308,6 +318,16 @@ def _falls_through(view: View, pair: Pair) -> Iterator[Problem]:
             confidence=0.65,
             row=left[-1].end_point[0],
         )
+
+
+def is_kept(pair: Pair, old: Node, new: Node) -> bool:
+    """Whether a statement is otherwise as it was: the old one is nowhere any more, and its body begins as before."""
+    if squeezed(pair.before.src(old)) in squeezed(pair.after.src(pair.new.node)):
+        return False
+    bodies = [statements(field(node, "consequence") or field(node, "body")) for node in (old, new)]
+    if not bodies[0] or not bodies[1] or old.type not in _COMPOUND:
+        return True
+    return squeezed(pair.before.src(bodies[0][0])) == squeezed(pair.after.src(bodies[1][0]))
 
 
 def short_text(page: Page, node: Node) -> str:

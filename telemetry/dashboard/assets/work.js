@@ -21,7 +21,7 @@ export function timeline(data, width) {
     slowest.map(([time, id], at) => [at ? ", " : "", idLink(id), ` ${ms(time)}`]), ".")];
 }
 
-/** Layers after which tokens left, and what the Stop head saved. */
+/** Layers after which tokens left, and what ending at a doubted token saved. */
 export function model(data, width) {
   const total = data.total, since = data.since_ms, layers = Object.entries(data.exits).map(([layer, n]) => [Number(layer), n]);
   const all = layers.reduce((sum, one) => sum + one[1], 0);
@@ -30,8 +30,8 @@ export function model(data, width) {
     : [bars(layers.map(([layer, n]) => ({ text: `layer ${layer}`, n, told: all < FEW ? count(n) : `${count(n)}, ${percent(n / all)}`, href: rows({ since, step: "generated" }) })), width > 860 ? width / 2 - 16 : width, "Tokens by exit layer"),
       h("p", { class: "note" }, `${count(all)} tokens by the layer after which they left the model; n is tokens, which do not come independently, so shares have no interval.`)];
   const stop = total.ended_early === 0
-    ? empty("No answer of this span was ended by a Stop head. Where the model has one, the tokens it saved appear here.")
-    : h("p", {}, link(total.saved_tokens, { since, step: "ended_early" }), " tokens were not decoded, in ", link(total.ended_early, { since, step: "ended_early" }), " answers: ",
+    ? empty("No answer of this span was ended by a doubted token. The tokens that saves appear here.")
+    : h("p", {}, link(total.saved_tokens, { since, step: "ended_early" }), " tokens at most were not decoded, in ", link(total.ended_early, { since, step: "ended_early" }), " answers: ",
       rateText(total.stopped, "computed"), " ended early.");
   return h("div", { class: "pair" }, h("div", {}, h("h3", {}, "Exit layers"), exits), h("div", {}, h("h3", {}, "Tokens saved by Stop"), stop));
 }

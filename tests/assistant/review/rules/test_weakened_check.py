@@ -40,6 +40,7 @@ def test_named(old: str, new: str, said: str) -> None:
         ),
         ("try:\n        import a\n    except ImportError:\n        a = None", "import a"),
         ("if task:\n        if other:\n            task.stop()", "if other.on:\n        task.stop()"),
+        ("if task and task.on:\n        stop()", "if task.on:\n        start()"),
         ("if DEBUG and task:\n        log(task)", "if task:\n        log(task)"),
     ],
 )
