@@ -1,7 +1,7 @@
 """The Stop head: how likely it is that what comes next is not worth it, read from the last layer's stream.
 
 Knows the controller that was trained beside the weights (SEC, Sun et al., ICSE 2024): one linear map with the classes stop,
-exit and continue. What is made of it is the gate's business: as a rule of its own it cut off worse than the token's probability.
+exit and continue. What is made of it is the gate's business: as a rule of its own it cut off worse than token probability.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from assistant.next_edit.types import Candidate, Document, Scene
 from assistant.workspace.ignore import path_of
 
 NEAR_ROWS = 1  # an edit on the cursor's line or one beside it is seen without a jump
-EXACT = {"eager": (0.5, 0.6), "balanced": (0.7, 0.8), "quiet": (0.8, 0.8)}
+EXACT = {"eager": (0.5, 0.6), "balanced": (0.6, 0.7), "quiet": (0.8, 0.8)}
 """By the setting `eagerness`: the share of exactly right edits among those shown, at the cursor and of jumps. A jump costs a
 look elsewhere, so more of them have to be right."""
 ENOUGH = 0.8

@@ -43,7 +43,7 @@ def overview(changes: ChangeSet, project: Project, skipped: Sequence[Skipped]) -
         return f"{title}: nothing has changed."
     added = sum(h.new_end - h.new_start for one in files for h in one.hunks)
     removed = sum(h.old_end - h.old_start for one in files for h in one.hunks)
-    said = [f"{title}: {_count(len(files), 'file')} to read, {added:,} lines added, {removed:,} removed."]
+    said = [f"{title}: {_count(len(files), 'file')} to read, {_count(added, 'line')} added, {removed:,} removed."]
     must = list(_must_read(files, project))
     if must:
         said.append(f"Read first: {'; '.join(map(_described, must))}.")

@@ -112,7 +112,8 @@ def test_a_usable_model_in_the_settings_is_all_it_takes(make_editor: MakeEditor,
     editor = make_editor()
     editor.start(options={"model": str(tmp_path / "nowhere")}, wait=False)
     editor.wait_status(lambda now: now["state"] == "failed")
-    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"sotto": {"model": MODEL, "minConfidence": 0, "stopBelow": 0}}})
+    settings = {"model": MODEL, "minConfidence": 0, "stopBelow": 0}
+    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"sotto": settings}})
     editor.ready()
     assert editor.open(EASY).complete() is not None
     assert editor.client.notified("didChangeStatus")[-1]["kind"] == "Normal"

@@ -47,7 +47,7 @@ def check(view: View) -> Iterator[Problem]:
 
 
 def _problem(page: Page, node: Node, found: Node, said: str) -> Problem:
-    return Problem(found, said, key=squeezed(page.src(node)), severity="medium", confidence=0.75, row=found.start_point[0])
+    return Problem(found, said, key=squeezed(page.src(node)), severity="medium", confidence=0.6, row=found.start_point[0])
 
 
 def _without(page: Page, node: Node) -> Iterator[tuple[str, str]]:

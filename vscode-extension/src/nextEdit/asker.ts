@@ -1,0 +1,56 @@
+/**
+ * Asks the server for the next edit: soon after a change, once at a time, the newest question wins.
+ * Knows when to ask; nothing of what becomes of the answer.
+ */
+import * as vscode from 'vscode';
+import type { LanguageClient } from 'vscode-languageclient/node';
+import { INLINE_EDIT, type PredictedEdit, type PredictedEdits } from '../protocol';
+
+export type Client = () => LanguageClient | undefined;
+
+export class Asker implements vscode.Disposable {
+  private timer: NodeJS.Timeout | undefined;
+  private running: vscode.CancellationTokenSource | undefined;
+
+  constructor(
+    private readonly client: Client,
+    private readonly heard: (edit: PredictedEdit | undefined) => void,
+  ) {}
+
+  /** Forget what was asked, and ask at this moment's cursor in a while. */
+  soon(milliseconds: number): void {
+    this.stop();
+    this.timer = setTimeout(() => void this.ask(), milliseconds);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.running?.cancel();
+    this.running?.dispose();
+    this.running = undefined;
+  }
+
+  dispose(): void {
+    this.stop();
+  }
+
+  private async ask(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    const client = this.client();
+    if (editor === undefined || client === undefined || editor.selections.length > 1) return;
+    const source = new vscode.CancellationTokenSource();
+    this.running = source;
+    const { document, selection } = editor;
+    const textDocument = { uri: client.code2ProtocolConverter.asUri(document.uri), version: document.version };
+    const position = client.code2ProtocolConverter.asPosition(selection.active);
+    try {
+      const answer = await client.sendRequest<PredictedEdits | null>(INLINE_EDIT, { textDocument, position }, source.token);
+      if (!source.token.isCancellationRequested) this.heard(answer?.edits[0]);
+    } catch {
+      // cancelled, or the server is ending: nothing to show either way
+    } finally {
+      if (this.running === source) this.running = undefined;
+      source.dispose();
+    }
+  }
+}
