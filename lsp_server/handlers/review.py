@@ -73,7 +73,7 @@ def actions(server: AssistantServer, params: JsonObject) -> list[types.CodeActio
         for live in server.app.reviews.comments.of(path):
             if live.pin.start <= end and start <= live.pin.end:
                 found += frame.actions(live)
-    if server.client.applies and _wants(params, drafts.KIND):
+    if server.client.applies and _wants(params, drafts.KIND) and not _is_idle(params):
         found += drafts.actions(buffer, first)
     return found
 
@@ -94,6 +94,12 @@ async def draft(server: AssistantServer, *arguments: Any) -> None:
 
 def _first(arguments: tuple[Any, ...]) -> object:
     return arguments[0] if arguments else None
+
+
+def _is_idle(params: JsonObject) -> bool:
+    """Whether the client asks by itself wherever the cursor stands: a draft on every ``def`` line would be a lamp on all of them."""
+    context = params.get("context")
+    return isinstance(context, Mapping) and context.get("triggerKind") == types.CodeActionTriggerKind.Automatic.value
 
 
 def _wants(params: JsonObject, kind: str) -> bool:

@@ -67,9 +67,9 @@ def diagnostics(editor: Editor, uri: str, wanted: Callable[[list[Json]], bool]) 
     return list(last)
 
 
-def actions(document: Document, line: int) -> list[Json]:
+def actions(document: Document, line: int, trigger: int = 1) -> list[Json]:
     span = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}}
-    params = {"textDocument": {"uri": document.uri}, "range": span, "context": {"diagnostics": []}}
+    params = {"textDocument": {"uri": document.uri}, "range": span, "context": {"diagnostics": [], "triggerKind": trigger}}
     result: list[Json] = document.editor.client.call("textDocument/codeAction", params)
     return result
 
@@ -190,6 +190,7 @@ def test_a_draft_says_what_the_code_says(editor: Editor, repository: Path) -> No
     editor.client.answers["workspace/applyEdit"] = lambda params: asked.append(params) or {"applied": True}
     drafts = [one for one in actions(document, 5) if one["command"]["command"] == "sotto.draftComment"]
     assert len(drafts) == 5
+    assert actions(document, 5, trigger=2) == [], "no lamp on every line that begins a function"
     what = drafts[0]["command"]
     command(editor, what["command"], *what["arguments"])
     editor.client.until(lambda: bool(asked), "an edit")
