@@ -68,7 +68,8 @@ class FusedRunner:
     def stream(self) -> pack.Floats:
         """[D] the normed stream behind the last layer, of the last row of the last pass."""
         end = int(self._scratch.offsets[1]) + self._rows * self._shape.width
-        return self._scratch.floats[end - self._shape.width : end].copy()
+        stream: pack.Floats = self._scratch.floats[end - self._shape.width : end].copy()
+        return stream
 
 
 def fits(config: ModelConfig) -> bool:

@@ -97,7 +97,7 @@ def _first(arguments: tuple[Any, ...]) -> object:
 
 
 def _is_idle(params: JsonObject) -> bool:
-    """Whether the client asks by itself wherever the cursor stands: a draft on every ``def`` line would be a lamp on all of them."""
+    """Whether the client asks by itself wherever the cursor stands: a draft on each ``def`` would light a lamp on all."""
     context = params.get("context")
     return isinstance(context, Mapping) and context.get("triggerKind") == types.CodeActionTriggerKind.Automatic.value
 
