@@ -6,14 +6,14 @@ a personal part that `learn` fits on this user's rows. Knows numbers only: not h
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from assistant import checked
 from assistant.gate.features import PAST, STAGE_ONE, STAGE_TWO, VERSION
 
 FORMAT = 1
@@ -156,7 +156,7 @@ def dumps(gate: Gate) -> str:
         "decided": gate.decided,
         "record": dict(gate.record),
     }
-    return json.dumps({**body, "sha256": _checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
+    return json.dumps({**body, "sha256": checked.checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def loads(text: str) -> Gate:
@@ -164,10 +164,10 @@ def loads(text: str) -> Gate:
     if len(text) > LARGEST_FILE:
         raise _refusal(f"it is over {LARGEST_FILE // 1_000_000} MB")
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = json.loads(text, parse_constant=checked.no_constant)
         body = {key: value for key, value in data.items() if key != "sha256"}
         _demand(body["format"] == FORMAT and body["features"] in range(1, VERSION + 1), "it is of another version")
-        _demand(data["sha256"] == _checksum(body), "its checksum is wrong")
+        _demand(data["sha256"] == checked.checksum(body), "its checksum is wrong")
         gate = Gate(
             _stage_in(body["one"], STAGE_ONE),
             _stage_in(body["two"], STAGE_ONE + STAGE_TWO),
@@ -215,26 +215,26 @@ def _stage_out(stage: Stage) -> dict[str, Any]:
 def _stage_in(data: dict[str, Any], known: tuple[str, ...]) -> Stage:
     names = tuple(data["names"])
     _demand(set(names) <= set(known) and len(set(names)) == len(names), "it has features that this version does not know")
-    fill = _numbers(data["fill"], len(names), 1e9)
+    fill = checked.numbers(data["fill"], len(names), 1e9)
     _demand(len(data["trees"]) <= 2000, "it has too many trees")
     trees = tuple(_tree_in(tree, len(names)) for tree in data["trees"])
-    slope, offset = _numbers(data["platt"], 2, 20.0)
+    slope, offset = checked.numbers(data["platt"], 2, 20.0)
     _demand(slope > 0, "its calibration is upside down")
     past, terms = _terms_in(data["past"], PAST), _terms_in(data["terms"], (*known, PRIOR))
-    (base, bias) = _numbers([data["base"], data["bias"]], 2, 20.0)
+    (base, bias) = checked.numbers([data["base"], data["bias"]], 2, 20.0)
     return Stage(names, fill, base, trees, slope, offset, past, bias, terms)
 
 
 def _tree_in(data: list[Any], columns: int) -> Tree:
     splits, limits, values = data
     _demand(len(splits) == NODES and all(type(c) is int and -1 <= c < columns for c in splits), "a tree has a wrong shape")
-    return Tree(tuple(splits), _numbers(limits, NODES, 1e12), _numbers(values, VALUES, 20.0))
+    return Tree(tuple(splits), checked.numbers(limits, NODES, 1e12), checked.numbers(values, VALUES, 20.0))
 
 
 def _terms_in(data: list[Any], known: Container[str]) -> tuple[Term, ...]:
     terms = []
     for name, *numbers in data:
-        center, scale, weight = _numbers(numbers, 3, 1e9)
+        center, scale, weight = checked.numbers(numbers, 3, 1e9)
         _demand(name in known and scale > 0 and abs(weight) <= 20, "a weight is out of range or of an unknown feature")
         terms.append(Term(name, center, scale, weight))
     return tuple(terms)
@@ -243,17 +243,9 @@ def _terms_in(data: list[Any], known: Container[str]) -> tuple[Term, ...]:
 def _bounds_in(data: dict[str, Any]) -> dict[str, dict[str, float]]:
     _demand(set(data) == {"one", "two"} and all(set(data[s]) == set(LINE_ALPHAS) for s in data), "its bounds are incomplete")
     _demand(all(0 <= v <= 1 for s in data.values() for v in s.values()), "a bound is no probability")
-    return {stage: dict(zip(shares, _numbers(list(shares.values()), 3, 1.0), strict=True)) for stage, shares in data.items()}
-
-
-def _numbers(values: list[Any], count: int, limit: float) -> tuple[float, ...]:
-    fits = len(values) == count and all(type(v) in (int, float) and math.isfinite(v) and abs(v) <= limit for v in values)
-    _demand(fits, "numbers are missing or out of range")
-    return tuple(float(v) for v in values)
-
-
-def _checksum(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    return {
+        stage: dict(zip(shares, checked.numbers(list(shares.values()), 3, 1.0), strict=True)) for stage, shares in data.items()
+    }
 
 
 def _demand(holds: bool, what: str) -> None:
@@ -265,7 +257,3 @@ def _refusal(what: str) -> ArtefactError:
     return ArtefactError(
         f"this is no usable gate ({what}): remove it with `sotto gate reset`, Sotto then starts from its prior"
     )
-
-
-def _no_constant(text: str) -> Callable[[], None]:
-    raise ValueError(f"{text} is no number")

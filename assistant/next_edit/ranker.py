@@ -6,15 +6,14 @@ one for the rest. `learn` makes them. Knows numbers only, not what is shown: tha
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from assistant import checked
 from assistant.gate.model import DEPTH, NODES, VALUES, Stage, Term, Tree
 from assistant.next_edit.features import features
 from assistant.next_edit.locate import Judgement
@@ -81,10 +80,10 @@ class Ranker:
 def loads(text: str) -> Ranker:
     """Read and check. Raises `RankerError` for anything that is not exactly a ranker of this version."""
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = json.loads(text, parse_constant=checked.no_constant)
         body = {key: value for key, value in data.items() if key != "sha256"}
         _demand(body["format"] == FORMAT, "it is of another version")
-        _demand(data["sha256"] == _checksum(body), "its checksum is wrong")
+        _demand(data["sha256"] == checked.checksum(body), "its checksum is wrong")
         _demand(isinstance(body["record"], dict), "its record is broken")
         return Ranker(_forest_in(body["judged"]), _forest_in(body["alone"]), body["record"], data["sha256"][:16])
     except RankerError:
@@ -101,7 +100,7 @@ def dumps(ranker: Ranker) -> str:
         "alone": _forest_out(ranker.alone),
         "record": dict(ranker.record),
     }
-    return json.dumps({**body, "sha256": _checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
+    return json.dumps({**body, "sha256": checked.checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def missing(name: str) -> float:
@@ -123,11 +122,11 @@ def _forest_in(data: dict[str, Any]) -> Forest:
     _demand(all(isinstance(name, str) for name in names) and len(set(names)) == len(names), "its features are broken")
     _demand(len(data["trees"]) <= 2000, "it has too many trees")
     trees = tuple(_tree_in(tree, len(names)) for tree in data["trees"])
-    base, slope, offset = _numbers([data["base"], *data["platt"]], 3, 20.0)
+    base, slope, offset = checked.numbers([data["base"], *data["platt"]], 3, 20.0)
     _demand(slope > 0, "its calibration is upside down")
     _demand(set(data["thresholds"]) == set(TARGETS), "its thresholds are incomplete")
-    limits = _numbers([data["thresholds"][share] for share in TARGETS], len(TARGETS), 1.0)
-    terms = tuple(Term(str(name), *_numbers(numbers, 3, 1e9)) for name, *numbers in data["terms"])
+    limits = checked.numbers([data["thresholds"][share] for share in TARGETS], len(TARGETS), 1.0)
+    terms = tuple(Term(str(name), *checked.numbers(numbers, 3, 1e9)) for name, *numbers in data["terms"])
     _demand(all(term.scale > 0 and abs(term.weight) <= 20 for term in terms), "a weight is out of range")
     stage = Stage(names, tuple(map(missing, names)), base, trees, slope, offset, terms=terms)
     return Forest(stage, dict(zip(TARGETS, limits, strict=True)))
@@ -137,17 +136,7 @@ def _tree_in(data: list[Any], columns: int) -> Tree:
     splits, limits, values = data
     right = len(splits) == NODES == 2**DEPTH - 1 and all(type(c) is int and -1 <= c < columns for c in splits)
     _demand(right, "a tree has a wrong shape")
-    return Tree(tuple(splits), _numbers(limits, NODES, 1e12), _numbers(values, VALUES, 20.0))
-
-
-def _numbers(values: list[Any], count: int, limit: float) -> tuple[float, ...]:
-    fits = len(values) == count and all(type(v) in (int, float) and math.isfinite(v) and abs(v) <= limit for v in values)
-    _demand(fits, "numbers are missing or out of range")
-    return tuple(float(v) for v in values)
-
-
-def _checksum(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    return Tree(tuple(splits), checked.numbers(limits, NODES, 1e12), checked.numbers(values, VALUES, 20.0))
 
 
 def _demand(holds: bool, what: str) -> None:
@@ -157,7 +146,3 @@ def _demand(holds: bool, what: str) -> None:
 
 def _refusal(what: str) -> RankerError:
     return RankerError(f"this is no usable ranker ({what}): install Sotto again, or learn one with `sotto next-edit train`")
-
-
-def _no_constant(text: str) -> Callable[[], None]:
-    raise ValueError(f"{text} is no number")

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.checked import checksum
 from assistant.gate.features import STAGE_ONE, STAGE_TWO
-from assistant.gate.model import PAST_CAP, PRIOR, ArtefactError, Term, _checksum, dumps, load, loads, named
+from assistant.gate.model import PAST_CAP, PRIOR, ArtefactError, Term, dumps, load, loads, named
 from tests.assistant.gate.made import features, prior
 
 GATE = prior()
@@ -36,7 +37,7 @@ def _signed(change: Callable[[dict[str, Any]], object]) -> str:
     body = json.loads(TEXT)
     del body["sha256"]
     change(body)
-    return json.dumps({**body, "sha256": _checksum(body)})
+    return json.dumps({**body, "sha256": checksum(body)})
 
 
 def _set(*path: Any, value: Any) -> Callable[[dict[str, Any]], object]:
