@@ -72,14 +72,15 @@ def prune(connection: sqlite3.Connection, now_ms: int, raw_days: int = RAW_DAYS,
     return int(count)
 
 
-def erase(path: Path, also: Sequence[Path] = ()) -> None:
+def erase(path: Path, learned: Sequence[str] = ()) -> None:
     """Remove every row for good: overwritten in the file, its journals, its copies, its spool, and the key behind the file
-    keys; ``also`` are files that were made from it.
+    keys; ``learned`` are globs of files beside it that were made from it.
 
     A server that runs goes on with new rows. Raises `sqlite3.Error` or OSError, with a locked file when one is just reading.
     """
-    for learned in also:
-        disk.shred(learned)
+    for file in (file for pattern in learned for file in path.parent.glob(pattern)):
+        if file.is_file():
+            disk.shred(file)
     if not path.exists() and not path.parent.is_dir():
         return
     if path.exists():

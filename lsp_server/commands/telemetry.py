@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 WORD = "erase"
 """What a user types to confirm."""
 
-LEARNED = "gate*"
-"""Files of the data folder that were learned from the record; they go with it."""
+LEARNED = ("gate*", "review.json")
+"""Files of the data folder that were learned from what the user did; they go with the record."""
 
 DAYS = 14
 
@@ -201,7 +201,7 @@ def _erase(path: Path, yes: bool) -> int:
     if not yes and not _confirmed(path):
         sys.stderr.write("sotto: nothing was erased\n")
         return 1
-    retention.erase(path, also=[file for file in sorted(path.parent.glob(LEARNED)) if file.is_file()])
+    retention.erase(path, LEARNED)
     sys.stdout.write(f"Erased: {path}, its copies, its key and what was learned from it.\n")
     return 0
 

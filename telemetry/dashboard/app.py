@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,9 @@ _LARGEST = 1 << 53
 
 
 class Dashboard:
-    """Answers about one store. ``learned`` matches files of its folder that were made from it, and are erased with it."""
+    """Answers about one store. ``learned`` are globs of files of its folder that were made from it, and are erased with it."""
 
-    def __init__(self, path: Path, learned: str) -> None:
+    def __init__(self, path: Path, learned: Sequence[str] = ()) -> None:
         self.path = path
         self._learned = learned
         self._run = new_id()
@@ -120,8 +120,7 @@ class Dashboard:
             return asked
         if asked != {"word": WORD}:
             return PlainTextResponse(f"Nothing was erased: type {WORD} to confirm.\n", 400)
-        also = [file for file in sorted(self.path.parent.glob(self._learned)) if self._learned and file.is_file()]
-        await run_in_threadpool(retention.erase, self.path, also)
+        await run_in_threadpool(retention.erase, self.path, self._learned)
         return JSONResponse({"erased": True})
 
 

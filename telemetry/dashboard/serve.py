@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -19,7 +19,7 @@ class PortError(Exception):
     """The port cannot be had. The text says what to do."""
 
 
-def serve(path: Path, port: int, ready: Callable[[str], None], learned: str = "", idle_s: float = IDLE_S) -> None:
+def serve(path: Path, port: int, ready: Callable[[str], None], learned: Sequence[str] = (), idle_s: float = IDLE_S) -> None:
     """Answer about the store at ``path``; ``ready`` is called with the address once, when it can be opened.
 
     ``port`` 0 takes a free one. ``learned``: see `Dashboard`. Raises PortError.

@@ -36,7 +36,7 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dashboard(weeks: Path) -> Dashboard:
-    return Dashboard(weeks, "gate*")
+    return Dashboard(weeks, ("gate*",))
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_who_is_in_already_is_led_on(browser: Browser) -> None:
 
 
 def test_two_runs_share_nothing(weeks: Path) -> None:
-    one, other = Guard(Dashboard(weeks, "").guard), Guard(Dashboard(weeks, "").guard)
+    one, other = Guard(Dashboard(weeks).guard), Guard(Dashboard(weeks).guard)
     assert len({one.token, other.token, one.written, other.written}) == 4
     assert len(one.token) >= 43, "32 bytes"
 
@@ -144,7 +144,7 @@ class TestErasing:
 
     @pytest.fixture
     def mine(self, path: Path) -> Browser:
-        return Browser(Dashboard(path, "gate*").guard).let_in()
+        return Browser(Dashboard(path, ("gate*",)).guard).let_in()
 
     def test_takes_the_page_the_token_and_the_word(self, path: Path, mine: Browser) -> None:
         token = mine.get("/api/token").json()["token"]
@@ -185,7 +185,7 @@ class TestPausing:
 
     def test_makes_a_file_that_servers_look_for(self, tmp_path: Path) -> None:
         path = filled(tmp_path / "telemetry.db", 50, 2)
-        mine = Browser(Dashboard(path, "gate*").guard).let_in()
+        mine = Browser(Dashboard(path, ("gate*",)).guard).let_in()
         token, first = mine.guard.written, mine.get("/api/summary")
         assert mine.post("/api/pause", b'{"paused":true}', x_sotto_token=token).json() == {"paused": True}
         assert disk.paused(tmp_path)
@@ -196,7 +196,7 @@ class TestPausing:
         assert panels.tables(path)["opportunities"] == 50
 
     def test_is_refused_otherwise(self, tmp_path: Path) -> None:
-        mine = Browser(Dashboard(tmp_path / "telemetry.db", "gate*").guard).let_in()
+        mine = Browser(Dashboard(tmp_path / "telemetry.db", ("gate*",)).guard).let_in()
         good = b'{"paused":true}'
         refused: list[tuple[bytes, dict[str, str], int]] = [
             (good, {"x_sotto_token": "guess"}, 403),
