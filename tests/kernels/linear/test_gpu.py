@@ -1,0 +1,40 @@
+"""The Triton forms of linear attention and scans, run by Triton's interpreter."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+pytest.importorskip("triton", reason="triton is not installed")
+
+from kernels.linear import gpu, reference
+from tests.kernels.linear.test_linear import DECAYS, EXACT, problem, scan_problem
+
+
+@pytest.mark.parametrize("decays", DECAYS)
+@pytest.mark.parametrize(("steps", "size", "width"), [(1, 16, 16), (33, 16, 24), (65, 24, 80), (40, 64, 64)])
+def test_linear_equals_the_reference(steps: int, size: int, width: int, decays: str) -> None:
+    given = problem(steps, decays, size, width, heads=2)
+    for got, expected in zip(gpu.linear(*given), reference.linear(*given), strict=True):
+        torch.testing.assert_close(got, expected, **EXACT)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened_first(dtype: torch.dtype) -> None:
+    given = [None if each is None else each.to(dtype) for each in problem(40, "head", heads=1)]
+    expected, state = reference.linear(*(None if each is None else each.double() for each in given))
+    got, last = gpu.linear(*given)
+    # The inputs are rounded already; what is left is the output's own rounding and float32 sums.
+    assert (got.double() - expected).abs().max() <= torch.finfo(dtype).eps * expected.abs().max()
+    torch.testing.assert_close(last.double(), state, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 31, 33, 70])
+def test_the_scan_equals_the_loop(steps: int) -> None:
+    x, decay, state = scan_problem(steps, "real")
+    torch.testing.assert_close(gpu.scan(x, decay, state), reference.scan(x, decay, state), **EXACT)
+
+
+def test_complex_scans_are_refused_with_the_way_out() -> None:
+    with pytest.raises(TypeError, match=r"chunked\.scan"):
+        gpu.scan(*scan_problem(4, "complex"))
