@@ -75,6 +75,7 @@ class WorkspaceIndex:
         self._dirty: dict[str, None] = {}
         self._open: dict[str, tuple[str, str]] = {}
         self._scan_wanted = False
+        self._is_scanned = self._is_partial = False
         self._last_event = self._first_event = 0.0
         self._busy = False
         self._thread: threading.Thread | None = None
@@ -182,6 +183,7 @@ class WorkspaceIndex:
             scan(self.store, self._job)
             learn(self.store)
         self.store.compact()
+        self._is_scanned = True
         self._show_all()
 
     def rebuild(self) -> None:
@@ -248,6 +250,7 @@ class WorkspaceIndex:
 
     def _lost(self) -> None:
         with self._changed:
+            self._is_scanned = False
             self._scan_wanted = True
             self._event()
 
@@ -257,6 +260,7 @@ class WorkspaceIndex:
         elif kind == "failed":
             self._once(kind, f"Some files could not be understood and are not indexed, {path} for one.")
         else:
+            self._is_partial = True
             self._once(kind, f"There are more than {self.limits.max_files} files; the others are not indexed.")
 
     def _once(self, kind: str, text: str) -> None:
@@ -265,6 +269,11 @@ class WorkspaceIndex:
             self._report(kind, text)
 
     # Answers
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that may be indexed has been read once: what is not here then is nowhere."""
+        return self._is_scanned and not self._is_partial
 
     def record(self, path: str) -> Record | None:
         """An open buffer's record."""

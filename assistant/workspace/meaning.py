@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from assistant.types import Snapshot
 from assistant.workspace.index import WorkspaceIndex, real
 from assistant.workspace.lookup import Lookup, Symbol
+from assistant.workspace.module_files import module_files
 from assistant.workspace.record import Record
-from assistant.workspace.search import module_files
 
 TYPES = frozenset(("class", "struct", "interface", "enum"))
 SELVES = frozenset(("self", "cls", "this"))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from assistant.workspace.index import WorkspaceIndex, real
-from assistant.workspace.search import module_files
+from assistant.workspace.module_files import module_files
 
 MAX_DOCUMENT = 300_000
 """Bytes; a longer file is most often made by a program, and reading it would hold up the reader for a second."""

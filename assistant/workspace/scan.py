@@ -17,8 +17,8 @@ from assistant.workspace.record import digest, record, rows
 from assistant.workspace.store import Known, Store, Update
 from assistant.workspace.walk import Limits, Stamp, decode, is_written_by_hand, read, walk
 
-_BATCH_FILES = 48
-_BATCH_BYTES = 1_000_000  # a batch is one transaction: a tenth of a second
+_BATCH_FILES = 24
+_BATCH_BYTES = 400_000  # a batch is one transaction, half of a tenth of a second, and 4 MB in the worker that reads it
 _RACY_NS = 2_000_000_000
 """A file changed so shortly before it was read may have changed again within its clock's tick (FAT counts in 2 s)."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 
 _FTS = "CREATE VIRTUAL TABLE words USING fts5(title, near, doc, body, names, tokenize=\"ascii tokenchars '_'\")"
 _VOCABULARY = "CREATE VIRTUAL TABLE vocabulary USING fts5vocab('words', 'col')"
@@ -20,7 +20,7 @@ CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, mtime INTE
 CREATE TABLE content (file INTEGER PRIMARY KEY, text BLOB NOT NULL);
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start INTEGER, end INTEGER, line INTEGER, lines INTEGER,
     kind TEXT, owner INTEGER, block INTEGER, name TEXT);
-CREATE INDEX chunk_file ON chunk (file);
+CREATE INDEX chunk_file ON chunk (file, start);
 CREATE TABLE symbol (file INTEGER NOT NULL, ordinal INTEGER, parent INTEGER, name TEXT, qualified TEXT, kind TEXT,
     start INTEGER, end INTEGER, line INTEGER, signature TEXT, doc TEXT, parameters TEXT, bases TEXT, returns TEXT);
 CREATE INDEX symbol_name ON symbol (name, kind);

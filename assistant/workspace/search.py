@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import Any, NamedTuple
 
 from assistant.workspace.chunks import Chunk
 from assistant.workspace.index import WorkspaceIndex, real
+from assistant.workspace.module_files import module_files
 from assistant.workspace.record import Piece, Record
 from assistant.workspace.words import identifiers
 
@@ -65,9 +66,8 @@ class Hits:
     late: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A piece on disk (``id`` and ``file`` set) or of an open buffer (``made`` set)."""
+class _Candidate(NamedTuple):
+    """A piece on disk (``file`` set) or of an open buffer (``made`` set). ``names``: its identifiers, in lower case."""
 
     path: str
     chunk: Chunk
@@ -106,7 +106,6 @@ class _Search:
         self.path = real(place.path)
         self.place = place
         self.is_late: Callable[[], bool] = lambda: clock() > until
-        self.texts: dict[int, str] = {}
         self.found: dict[tuple[str, int, int], _Candidate] = {}
 
     def run(self, limit: int) -> Hits:
@@ -132,7 +131,7 @@ class _Search:
             keys.append(self.found.setdefault(candidate.key, candidate).key)
         return list(dict.fromkeys(keys))
 
-    def query(self, sql: str, parameters: Iterable[object]) -> list[tuple[object, ...]]:
+    def query(self, sql: str, parameters: Iterable[object]) -> list[tuple[Any, ...]]:
         if self.is_late():
             raise _Late
         rows = self.store.query(sql, tuple(parameters), self.is_late)
@@ -150,9 +149,10 @@ class _Search:
         scored = [(score, candidate) for candidate in self.buffered() if (score := _overlap(weights, candidate.names)) > 0]
         if self.store.has_text:
             match = "names : (" + " OR ".join(f'"{name}"' for name in weights) + ")"
-            sql = (
-                f"SELECT {_COLUMNS}, best.names FROM (SELECT rowid AS id, names FROM words WHERE words MATCH ?"
-                " ORDER BY bm25(words, 0, 0, 0, 0, 1) LIMIT ?) AS best JOIN chunk USING (id) JOIN file ON file.id = chunk.file"
+            sql = (  # the names of the best alone are read: of all that match, that is half of the time
+                f"SELECT {_COLUMNS}, words.names FROM (SELECT rowid AS id FROM words WHERE words MATCH ?"
+                " ORDER BY bm25(words, 0, 0, 0, 0, 1) LIMIT ?) AS best CROSS JOIN chunk USING (id)"
+                " JOIN words ON words.rowid = best.id JOIN file ON file.id = chunk.file"
             )
             for row in self.query(sql, (match, _CANDIDATES + 10 * len(self.records))):
                 candidate = _candidate(row)
@@ -166,12 +166,12 @@ class _Search:
         names = dict.fromkeys(name.lower() for name in reversed(identifiers(self.before(NEAR_LINES))) if len(name) > 2)
         asked = list(names)[:200]
         sql = f"SELECT name, files FROM identifier WHERE name IN ({', '.join('?' * len(asked))})"
-        counts = {str(name): int(str(files)) for name, files in self.query(sql, asked)}
+        counts: dict[str, int] = dict(self.query(sql, asked))
         for candidate_names in (made.identifiers for path, made in self.records.items() if path != self.path):
             for name in names.keys() & candidate_names:
                 counts.setdefault(name, 1)
         ((last,),) = self.query("SELECT max(id) FROM file", ()) or ((None,),)
-        total = int(str(last or 1))  # about how many files there are; counting 100,000 takes milliseconds
+        total = last or 1  # about how many files there are; counting 100,000 takes milliseconds
         is_stored = self.store.known(self.path) is not None  # then the file at the cursor counts, too
         useful = {name: n for name, n in counts.items() if n > is_stored}
         order = {name: i for i, name in enumerate(names)}
@@ -188,27 +188,33 @@ class _Search:
         """Definitions of the names near the cursor, the nearest name first, imported ones before others."""
         names = list(dict.fromkeys(reversed([n for n in identifiers(self.before(8)) if len(n) > 2])))[:40]
         order = {name: i for i, name in enumerate(names)}
-        counted = self.query(_COUNTS.format(", ".join("?" * len(names))), names)
-        counts = {str(name): int(str(count)) for name, count in counted}
-        wanted, rows = list[str](), 0
+        counts = {name: (most, least) for name, most, least in self.query(_COUNTS.format(", ".join("?" * len(names))), names)}
+        whole, code, rows = list[str](), list[str](), 0
         for name in names:
-            if rows < _CANDIDATES and 0 < (count := counts.get(name, 0)) <= _TOO_MANY:  # `run` and `get` are defined everywhere
-                wanted.append(name)
-                rows += count
+            every, called = counts.get(name, (0, 0))
+            if rows < _CANDIDATES and 0 < every <= _TOO_MANY:
+                whole.append(name)
+                rows += every
+            elif rows < _CANDIDATES and 0 < called <= _TOO_MANY:  # `run` and `get` are defined everywhere
+                code.append(name)
+                rows += called
         sql = (
-            f"SELECT {_COLUMNS}, '', symbol.name FROM symbol JOIN chunk ON chunk.file = symbol.file"
-            " AND chunk.owner = symbol.ordinal JOIN file ON file.id = symbol.file"
-            f" WHERE symbol.name IN ({', '.join('?' * len(wanted))}) AND chunk.block = 0"
+            f"SELECT {_COLUMNS}, words.names, symbol.name FROM symbol JOIN chunk ON chunk.file = symbol.file AND chunk.start ="
+            " (SELECT max(start) FROM chunk AS c WHERE c.file = symbol.file AND c.start <= symbol.start)"
+            " JOIN words ON words.rowid = chunk.id JOIN file ON file.id = symbol.file"
+            f" WHERE symbol.name IN ({', '.join('?' * len(whole + code))})"
+            f" AND (symbol.kind NOT IN ('variable', 'field') OR symbol.name IN ({', '.join('?' * len(whole))}))"
         )
-        found: dict[str, list[tuple[str, _Candidate | tuple[object, ...]]]] = {}  # rows become candidates when they are chosen
-        for row in self.query(sql, wanted):
-            path = str(row[0])
-            if path not in self.records:
-                found.setdefault(str(row[-1]), []).append((path, row))
+        found: dict[str, list[tuple[str, _Candidate | tuple[Any, ...]]]] = {}  # rows become candidates when they are chosen
+        for row in self.query(sql, [*whole, *code, *whole]):
+            if row[0] not in self.records:
+                found.setdefault(row[-1], []).append((row[0], row))
         for candidate in self.buffered():
             name = candidate.name.rpartition(".")[2]
             if name in order and candidate.chunk.block == 0:
                 found.setdefault(name, []).append((candidate.path, candidate))
+        for name, candidate in self.buffered_fields(order):
+            found.setdefault(name, []).append((candidate.path, candidate))
         imported = self.imported()
         ranked = [
             (path not in imported, path != self.path, order[name], len(all_of_it), one)
@@ -231,30 +237,29 @@ class _Search:
         """What the other rankings found, by how near its file is: imported here, a neighbour, in the same tree."""
         imported = self.imported()
         folder = os.path.dirname(self.path)
+        above = os.path.dirname(folder)
 
         def distance(path: str) -> int:
             if path in imported:
                 return 0
-            if os.path.dirname(path) == folder:
+            home = os.path.dirname(path)
+            if home == folder:
                 return 1
-            is_close = path.startswith(folder + os.sep) or os.path.dirname(os.path.dirname(path)) == os.path.dirname(folder)
-            return 2 if is_close else 3
+            return 2 if home.startswith(folder + os.sep) or os.path.dirname(home) == above else 3
 
-        near = [(distance(key[0]), i, key) for i, key in enumerate(self.found)]
-        return [key for far, _, key in sorted(near) if far < 3]
+        far = {path: distance(path) for path in {key[0] for key in self.found}}
+        return sorted((key for key in self.found if far[key[0]] < 3), key=lambda key: far[key[0]])
 
     def imported(self) -> frozenset[str]:
-        """The workspace's files that the file at the cursor imports."""
+        """The files that the file at the cursor may import, whether they exist or not."""
         if not hasattr(self, "_imported"):
             made = self.records.get(self.path)
             if made is not None:
                 imports = [(i.module, i.name, i.level) for i in made.symbols.imports]
             else:
                 sql = "SELECT module, name, level FROM import JOIN file ON file.id = import.file WHERE path = ?"
-                imports = [(str(m), str(n), int(str(level))) for m, n, level in self.query(sql, (self.path,))]
-            paths = list(dict.fromkeys(p for i in imports[:60] for p in module_files(*i, self.path, self.roots)))[:900]
-            sql = f"SELECT path FROM file WHERE path IN ({', '.join('?' * len(paths))})"
-            self._imported = frozenset(str(path) for (path,) in self.query(sql, paths))
+                imports = [(module, name, level) for module, name, level in self.query(sql, (self.path,))]
+            self._imported = frozenset(p for i in imports[:60] for p in module_files(*i, self.path, self.roots))
         return self._imported
 
     # Choice
@@ -270,26 +275,33 @@ class _Search:
         taken: list[frozenset[str]] = []
         for key in sorted(scores, key=lambda key: -scores[key]):
             candidate = self.found[key]
-            text = self.text(candidate)
-            names = frozenset(identifiers(text.lower()))
-            if _is_shown(text, shown) or any(_alike(names, other) for other in taken):
+            if any(_alike(candidate.names, other) for other in taken):  # before its file is read
                 continue
-            taken.append(names)
+            text = self.text(candidate)
+            if _is_shown(text, shown):
+                continue
+            taken.append(candidate.names)
             yield Hit(candidate.path, candidate.chunk.line, candidate.chunk.kind, candidate.name, text, scores[key], ranks[key])
             if len(taken) == limit:
                 return
 
     def text(self, candidate: _Candidate) -> str:
-        if candidate.made is not None:
-            text = candidate.made.text
-        else:
-            text = self.texts.get(candidate.file) or self.texts.setdefault(candidate.file, self.store.text(candidate.file))
-        return text[candidate.chunk.start : candidate.chunk.end]
+        start, end = candidate.chunk.start, candidate.chunk.end
+        text = candidate.made.text if candidate.made is not None else self.store.text(candidate.file, end)
+        return text[start:end]
 
     def before(self, lines: int) -> str:
         """The text before the cursor, that many lines and the one it is in."""
         head = self.place.text[max(0, self.place.offset - 200 * lines) : self.place.offset]
         return "\n".join(head.split("\n")[-lines - 1 :])
+
+    def buffered_fields(self, names: Container[str]) -> Iterator[tuple[str, _Candidate]]:
+        """Data members of classes in open buffers, each with the piece it stands in."""
+        for path, made in self.records.items():
+            for member in made.symbols.fields:
+                if member.name in names:
+                    holds = (p for p in made.pieces if p.chunk.start <= member.start < p.chunk.end)
+                    yield from ((member.name, _buffered(path, made, piece)) for piece in holds)
 
     def buffered(self) -> Iterator[_Candidate]:
         for path, made in self.records.items():
@@ -297,16 +309,15 @@ class _Search:
                 yield _buffered(path, made, piece)
 
 
-_COUNTS = "SELECT name, count(*) FROM symbol WHERE name IN ({}) AND kind NOT IN ('variable', 'field') GROUP BY name"
+_COUNTS = "SELECT name, count(*), sum(kind NOT IN ('variable', 'field')) FROM symbol WHERE name IN ({}) GROUP BY name"
 _COLUMNS = (
     "file.path, file.id, chunk.start, chunk.end, chunk.line, chunk.lines, chunk.kind, chunk.owner, chunk.block, chunk.name"
 )
 
 
-def _candidate(row: tuple[object, ...]) -> _Candidate:
-    path, file, start, end, line, lines, kind, owner, block, name, names, *_ = (str(cell) for cell in row)
-    chunk = Chunk(int(start), int(end), int(line), int(lines), kind, int(owner), int(block))
-    return _Candidate(path, chunk, name, frozenset(names.split()), int(file))
+def _candidate(row: tuple[Any, ...]) -> _Candidate:
+    path, file, start, end, line, lines, kind, owner, block, name, names, *_ = row
+    return _Candidate(path, Chunk(start, end, line, lines, kind, owner, block), name, frozenset(names.split()), file)
 
 
 def _buffered(path: str, made: Record | None, piece: Piece) -> _Candidate:
@@ -318,65 +329,20 @@ def _overlap(weights: dict[str, float], names: frozenset[str]) -> float:
     return sum(weight for name, weight in weights.items() if name in names) / (1.0 + 0.1 * math.log(1 + len(names)))
 
 
-def _lines(text: str) -> Iterator[str]:
-    for line in text.split("\n"):
-        if len(bare := "".join(line.split())) > 2:
-            yield bare
+def _lines(text: str) -> list[str]:
+    """The lines without blanks that have more than two characters."""
+    bare = text.replace(" ", "").replace("\t", "").replace("\r", "")
+    return [line for line in bare.split("\n") if len(line) > 2]
 
 
 def _is_shown(text: str, shown: set[str]) -> bool:
-    lines = list(_lines(text))
+    lines = _lines(text)
     return not lines or sum(line in shown for line in lines) >= _SAME * len(lines)
 
 
 def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
-    return len(a & b) >= _SAME * max(1, len(a | b))
-
-
-def module_files(module: str, name: str, level: int, path: str, roots: tuple[str, ...]) -> Iterator[str]:
-    """The files that an import in ``path`` may mean, whether they exist or not."""
-    folder, suffix = os.path.split(path)[0], os.path.splitext(path)[1]
-    if suffix in (".py", ".pyi"):
-        yield from _python_files(module, name, level, folder, roots)
-        return
-    text = module.replace("::", "/") if suffix == ".rs" else module
-    parts = text.replace(".", "/") if suffix == ".java" else text
-    bases: Iterable[str] = [folder] if parts.startswith(".") or level else _above(folder, roots)
-    for base in bases:
-        target = os.path.normpath(os.path.join(base, parts))
-        yield target
-        for ending in _ENDINGS.get(suffix, (suffix,)):
-            yield target + ending
-            yield os.path.join(target, (name if suffix == ".java" else "index") + ending)
-
-
-_ENDINGS = {s: (".ts", ".tsx", ".js", ".jsx", ".mjs") for s in (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs")}
-
-
-def _python_files(module: str, name: str, level: int, folder: str, roots: tuple[str, ...]) -> Iterator[str]:
-    bases = _above(folder, roots)
-    if level:
-        base = folder
-        for _ in range(level - 1):
-            base = os.path.dirname(base)
-        bases = (base,)
-    parts = os.sep + module.replace(".", os.sep) if module else ""
-    for base in bases:
-        target = base.rstrip(os.sep) + parts
-        for end in (".py", os.sep + "__init__.py", ".pyi"):
-            yield target + end
-        if name and name != "*":
-            yield f"{target}{os.sep}{name}.py"
-            yield f"{target}{os.sep}{name}{os.sep}__init__.py"
-
-
-@lru_cache(maxsize=64)
-def _above(folder: str, roots: tuple[str, ...]) -> tuple[str, ...]:
-    """The folder and those above it up to its root, then every root and its ``src``."""
-    found: dict[str, None] = {}
-    while folder not in found and any(folder == root or folder.startswith(root + os.sep) for root in roots):
-        found[folder] = None
-        folder = os.path.dirname(folder)
-    for root in roots:
-        found.update(dict.fromkeys((root, os.path.join(root, "src"))))
-    return tuple(found)
+    small, large = sorted((len(a), len(b)))
+    if small < _SAME * large:  # what they have in common is no more than the smaller one
+        return False
+    common = len(a & b)
+    return common >= _SAME * max(1, small + large - common)

@@ -89,10 +89,14 @@ class Store:
         found = self.query("SELECT count(*) FROM file")
         return int(found[0][0]) if found else 0
 
-    def text(self, file: int) -> str:
-        """The text of a file as it was read; "" for one that is not there."""
+    def text(self, file: int, end: int = 0) -> str:
+        """The text of a file as it was read; "" for one that is not there. ``end``: only so many characters of it, or more."""
         found = self.query("SELECT text FROM content WHERE file = ?", (file,))
-        return zlib.decompress(found[0][0]).decode("utf-8", "surrogatepass") if found else ""
+        if not found:
+            return ""
+        head = zlib.decompressobj().decompress(found[0][0], end)
+        whole = head if not end or head.isascii() else zlib.decompress(found[0][0])
+        return whole.decode("utf-8", "surrogatepass")
 
     def meta(self, key: str) -> str:
         found = self.query("SELECT value FROM meta WHERE key = ?", (key,))

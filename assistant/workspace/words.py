@@ -67,7 +67,7 @@ _ENDINGS = (
 )
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def stem(word: str) -> str:
     """A lower-case word without its grammatical ending: ``parser``, ``parsing`` and ``parsed`` all give ``pars``."""
     if len(word) < 4 or not word.isascii() or word.endswith(("ss", "us", "is")):
@@ -90,7 +90,7 @@ def subwords(identifier: str) -> tuple[str, ...]:
     return tuple(part.lower() for part in _PART.findall(identifier))
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def stems(identifier: str) -> tuple[str, ...]:
     """Stems of the parts of a name that have two letters or more."""
     return tuple(stem(part) for part in subwords(identifier) if len(part) > 1 and not part.isdigit())

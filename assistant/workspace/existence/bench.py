@@ -16,6 +16,7 @@ from pathlib import Path
 from assistant.types import Snapshot
 from assistant.workspace import languages
 from assistant.workspace.existence.checker import Existence
+from assistant.workspace.existence.javascript.unwritten import MIN_WORDS
 from assistant.workspace.existence.known import STANDARD, compiled_outline
 from assistant.workspace.existence.planting import COMMON, Case, Tree, mentioned, planted_cases, real_cases
 from assistant.workspace.existence.verdict import Kind, Verdict
@@ -61,13 +62,18 @@ def snapshot(tree: Tree, case: Case) -> Snapshot:
 
 
 def ask(checker: Existence, tree: Tree, case: Case) -> Verdict:
-    """The verdict on a case."""
+    """The verdict on a case. What the case leaves out of its file is written nowhere, unless it stands elsewhere, too."""
+    tree.hide(case)
     return checker.check(snapshot(tree, case), case.offset, case.offset, case.rest)
 
 
 def checker_of(tree: Tree) -> Existence:
     """A filter for a tree."""
-    return Existence(is_defined=tree.defined.__contains__, is_written=tree.words.__contains__, inline=True)
+
+    def is_written(word: str) -> bool:
+        return len(tree.counts) < MIN_WORDS or tree.is_written(word)
+
+    return Existence(is_defined=tree.defined.__contains__, is_written=is_written, inline=True)
 
 
 def on_real(report: Report, checker: Existence, tree: Tree, cases: Iterable[Case]) -> None:
@@ -132,6 +138,7 @@ def on_completions(checker: Existence, tree: Tree, said: Iterable[Said], library
     """
     result = Natural()
     for one in said:
+        tree.hide(one.case)
         verdict = checker.check(snapshot(tree, one.case), one.start, one.end, one.text)
         objected = int(verdict.kind is not Kind.OK)
         if one.text.strip() == one.case.rest.strip():

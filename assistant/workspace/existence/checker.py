@@ -51,7 +51,8 @@ class _Read(Protocol):
 
 class Existence:
     """Judges by what exists. ``buffer(path)`` gives the text of an open file, ``is_defined(name)`` says whether any file of the
-    workspace defines the name: it is not invented then, only not imported; ``is_written(name)`` whether any has the word.
+    workspace defines the name: it is not invented then, only not imported; ``is_written(name)`` whether any has the word, true
+    while nobody can say; ``None`` without an index.
     ``inline``: modules are read at once.
     """
 
@@ -60,7 +61,7 @@ class Existence:
         *,
         buffer: Callable[[str], str | None] = lambda path: None,
         is_defined: Callable[[str], bool] = lambda name: False,
-        is_written: Callable[[str], bool] = lambda name: False,
+        is_written: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
         inline: bool = False,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assistant.workspace.existence.checker import Existence
+from assistant.workspace.existence.javascript.unwritten import MIN_WORDS
 from assistant.workspace.index import WorkspaceIndex
 from assistant.workspace.lookup import Lookup
 
@@ -21,7 +22,11 @@ def checker_of(index: WorkspaceIndex | None) -> Existence:
         return any("." not in symbol.qualified for symbol in lookup.definitions(name, 20))
 
     def is_written(name: str) -> bool:
+        if not index.is_complete:
+            return True
         word = name.lower()  # as the index keeps identifiers
+        if not index.store.query("SELECT 1 FROM identifier LIMIT 1 OFFSET ?", (MIN_WORDS,)):
+            return True
         if index.store.query("SELECT 1 FROM identifier WHERE name = ?", (word,)):
             return True
         return any(word in made.identifiers for made in buffers.records().values())

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.workspace import languages
 from assistant.workspace.source import Source
+from assistant.workspace.walk import is_written_by_hand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -50,7 +53,7 @@ class Case:
 
 
 class Tree:
-    """The files under a folder in one of `KINDS`."""
+    """The files under a folder in one of `KINDS`, but for what a machine has written or squeezed."""
 
     def __init__(self, root: Path, kind: str = "python") -> None:
         self.root, self.kind = root.resolve(), KINDS[kind]
@@ -60,11 +63,41 @@ class Tree:
                 path.relative_to(self.root).parts
             )
             if is_code and path.is_file() and path.stat().st_size <= MAX_FILE:
-                self.files[str(path)] = path.read_text("utf-8", "replace").replace("\r\n", "\n")
+                text = path.read_text("utf-8", "replace").replace("\r\n", "\n")
+                if is_written_by_hand(text):
+                    self.files[str(path)] = text
+        self._hidden: Counter[str] = Counter()
         self.words = frozenset(word for text in self.files.values() for word in _WORD.findall(text))
         self.defined = frozenset(word for text in self.files.values() for word in self.kind.defined.findall(text))
         self.methods = _only_methods(self.files)
         self._roots: dict[str, tuple[Source, Node]] = {}
+
+    def hide(self, case: Case) -> None:
+        """From now on the words that a case leaves out of its file are not written there."""
+        whole = (word.lower() for word in _WORD.findall(self.files[case.path]))
+        left = (word.lower() for word in _WORD.findall(case.text))
+        self._hidden = Counter(whole) - Counter(left)
+
+    def is_written(self, word: str) -> bool:
+        """Whether any file, of whatever language, has a word in any case, as an index answers."""
+        low = word.lower()
+        return self.counts[low] > self._hidden[low]
+
+    @cached_property
+    def others(self) -> dict[str, str]:
+        """The files of other languages."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            is_other = path.suffix not in self.kind.suffixes and languages.language_of(str(path))
+            if is_other and "node_modules" not in path.parts and path.is_file() and path.stat().st_size <= MAX_FILE:
+                found[str(path)] = path.read_text("utf-8", "replace")
+        return found
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often the files have each word, in lower case."""
+        texts = (*self.files.values(), *self.others.values())
+        return Counter(word.lower() for text in texts for word in _WORD.findall(text))
 
     def parsed(self, path: str) -> tuple[Source, Node] | None:
         """A file and its syntax tree; ``None`` for one with errors."""

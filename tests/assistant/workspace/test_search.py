@@ -9,8 +9,9 @@ import pytest
 
 from assistant.workspace.find import Finder
 from assistant.workspace.index import WorkspaceIndex
+from assistant.workspace.module_files import module_files
 from assistant.workspace.related import mine
-from assistant.workspace.search import Hits, Place, Searcher, module_files
+from assistant.workspace.search import Hits, Place, Searcher
 
 FILES = {
     "shop/orders.py": (
@@ -66,6 +67,18 @@ def test_rare_identifiers_near_the_cursor_find_their_other_uses(index: Workspace
     assert {"monthly_report", "reserve_item", "unrelated"} <= set(names(found))
     assert names(found).index("monthly_report") < names(found).index("unrelated"), "a neighbour before a stranger"
     assert found.late == ()
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_the_class_that_has_the_field_at_the_cursor_is_found(index: WorkspaceIndex, is_open: bool) -> None:
+    path = Path(index.roots[0], "shop/ledger.py")
+    path.write_text("import os\n\n\nclass Ledger:\n    opening_balance: int = 0\n\n    def close(self):\n        pass\n")
+    index.scan()
+    if is_open:
+        index.open_buffer(str(path), path.read_text())
+    found = near(index, "far/away/tool.py", "\n\ndef show(book):\n    return book.opening_balance.")
+    ranked = [hit for hit in found.hits if "symbols" in hit.ranks and hit.path == str(path)]
+    assert [(hit.kind, hit.name) for hit in ranked] == [("class", "Ledger")], "its head, not the lines of its file"
 
 
 def test_the_definition_of_the_name_at_the_cursor_comes_first(index: WorkspaceIndex) -> None:

@@ -1,13 +1,14 @@
 """What in a JavaScript or TypeScript suggestion cannot exist: bare names, members of what is known, names and files of imports.
 
 A name that nothing binds, that no surroundings bring and that stands nowhere else in the file unbound; a member of a standard
-object, a literal, a module of the project or a class without unknown bases, where its word stands nowhere. Types, statements
-that do not parse and guarded uses (``typeof``, conditions) stay silent.
+object, a literal, a module of the project or a class without unknown bases, where its word stands nowhere; any member that
+nobody has ever written (`unwritten`). Types and guarded uses (``typeof``, conditions) stay silent.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,13 @@ from assistant.workspace.existence.javascript.sheet import (
     Sheet,
     first_argument,
     is_asked_for,
+    is_callee,
     is_guarded,
     is_target,
     is_unfinished,
     source_of,
 )
+from assistant.workspace.existence.javascript.unwritten import Unwritten
 from assistant.workspace.grammar import javascript_scopes
 from assistant.workspace.grammar.scope_table import Mention, Table
 
@@ -31,15 +34,20 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _LEAST_SLIP = 4
+_ASSIGNED = re.compile(rb"\s*(?:[-+*/%&|^]|\*\*|<<|>>>?|&&|\|\||\?\?)?=(?![=>])")
+_DEFINED = re.compile(rb"\bfunction\b|\bclass\b|=>|\)[^;(){}]*\{")
+_WITHIN = re.compile(rb"(?:[=!(,?+&|]|\b(?:return|await|new|not|and|or|in))\s*$")
+_OPERATOR = re.compile(rb"(?:[=!<>]=|&&|\|\||\s[-+*/%])\s*$")
+_OPERATED = re.compile(rb"\s*(?:[=!<>]=|&&|\|\||[-+*/%]\s)")
 
 
 class Findings:
     """Looks through one sheet."""
 
-    def __init__(self, sheet: Sheet, files: Files, is_written: Callable[[str], bool]) -> None:
-        """``is_written``: whether any file of the workspace has a word."""
+    def __init__(self, sheet: Sheet, files: Files, is_written: Callable[[str], bool] | None) -> None:
+        """``is_written``: whether any file of the workspace has a word; ``None`` without an index."""
         self._sheet, self._files, self._is_written_somewhere = sheet, files, is_written
-        self._members = Members(sheet, files)
+        self._members, self._unwritten = Members(sheet, files), Unwritten(sheet, files)
         self._source = sheet.source
 
     def all(self) -> Iterator[Finding]:
@@ -69,13 +77,13 @@ class Findings:
     def _bare(self, nodes: list[Node]) -> Iterator[Finding]:
         found = {node.start_byte: node for node in nodes if node.type in ("identifier", "shorthand_property_identifier")}
         wanted = {self._source.of(node) for node in found.values()}
-        wanted = {name for name in wanted if not names.is_global(name)}
-        if not wanted or b"with (" in self._sheet.rest:
+        unknown = {name for name in wanted if not names.is_global(name)}
+        if not unknown or b"with (" in self._sheet.rest:
             return
         table = self._sheet.table(wanted)
         for mention in table.mentions:
             node = found.get(mention.start)
-            if node is None or mention.kind not in ("read", "shorthand") or mention.space == "t":
+            if node is None or mention.name not in unknown or mention.kind not in ("read", "shorthand") or mention.space == "t":
                 continue
             if javascript_scopes.resolve(mention.scope, mention.name, "vt") is None and self._is_sure(node, mention, table):
                 yield Finding("name", mention.name, mention.start, mention.end, "the file", self._others(mention.name))
@@ -84,6 +92,8 @@ class Findings:
         """Whether nothing else in the file speaks for a name that no scope binds."""
         if is_asked_for(node) or (is_unfinished(node) and not self._is_looked_into(node)):
             return False
+        if mention.name.isupper() and self._is_written_somewhere is not None and self._is_written_somewhere(mention.name):
+            return False  # a constant that a page or a build tool brings
         if mention.name.encode() not in self._sheet.words:
             return True
         others = [m for m in table.mentions if m.name == mention.name and not self._is_written(m)]
@@ -92,8 +102,18 @@ class Findings:
         return all(javascript_scopes.resolve(m.scope, m.name, "vt") is not None for m in others)
 
     def _is_looked_into(self, node: Node) -> bool:
-        """Whether a name is read whatever becomes of its statement: a dot follows it."""
-        return self._source.data[node.end_byte : node.end_byte + 1] == b"."
+        """Whether a name is read whatever becomes of its statement: a dot follows it; or nobody has ever written it, and an
+        operator stands beside it, or it is called in an expression.
+        """
+        data, name = self._source.data, self._source.of(node)
+        before, after = data[max(0, node.start_byte - 20) : node.start_byte], data[node.end_byte : node.end_byte + 4]
+        if after[:1] == b".":
+            return True
+        written = self._is_written_somewhere
+        if written is None or names.is_member(name) or len(name) < _LEAST_SLIP or written(name):
+            return False
+        is_called = after[:1] == b"(" and _WITHIN.search(before) is not None
+        return is_called or _OPERATOR.search(before) is not None or _OPERATED.match(after) is not None
 
     def _is_written(self, mention: Mention) -> bool:
         return mention.start < self._sheet.hole[1] and mention.end > self._sheet.hole[0]
@@ -109,21 +129,41 @@ class Findings:
         name, receiver = node.child_by_field_name("property"), node.child_by_field_name("object")
         if name is None or receiver is None or not self._sheet.covers(name) or name.type != "property_identifier":
             return
-        if node.has_error or is_target(node) or is_guarded(node) or is_unfinished(node):
+        if is_target(node) or is_guarded(node):
             return
         text = self._source.of(name)
-        known = self._members.of_this(receiver) if receiver.type == "this" else self._members.of_receiver(receiver)
-        if known is None:
-            known = self._slipped(text)
+        known = None
+        if not node.has_error and not is_unfinished(node):
+            known = self._members.of_this(receiver) if receiver.type == "this" else self._members.of_receiver(receiver)
+            if known is None:
+                known = self._slipped(text)
+        if known is None and self._is_unwritten(name, receiver):
+            known = self._unwritten.others()
         if known is not None and text not in known and not text.startswith("__"):
             kind = "self" if receiver.type == "this" else "attribute"
-            yield Finding(kind, text, name.start_byte, name.end_byte, self._source.of(receiver)[:80], known)
+            where = self._source.of(receiver)[:80]
+            ahead = kind == "self" and is_callee(node) and self._is_last()
+            yield Finding(kind, text, name.start_byte, name.end_byte, where, known, ahead)
+
+    def _is_last(self) -> bool:
+        """Whether no function follows: who works from the top down has not written yet what is called here."""
+        return _DEFINED.search(self._source.data, self._sheet.hole[1]) is None
+
+    def _is_unwritten(self, name: Node, receiver: Node) -> bool:
+        """Whether nobody has ever written a member: whatever becomes of the statement, unless it is about to be written."""
+        text, written = self._source.of(name), self._is_written_somewhere
+        if written is None or not self._unwritten.is_strange(text) or written(text):
+            return False
+        if _ASSIGNED.match(self._source.data, name.end_byte):
+            return False
+        return self._unwritten.is_ours(receiver, text)
 
     def _slipped(self, name: str) -> frozenset[str] | None:
         """Of a receiver that nobody knows: the name in the file that has two neighbouring letters the other way round, if the
         workspace writes such a name nowhere as it stands here.
         """
-        if len(name) < _LEAST_SLIP or name.encode() in self._sheet.words or self._is_written_somewhere(name):
+        written = self._is_written_somewhere
+        if len(name) < _LEAST_SLIP or name.encode() in self._sheet.words or (written is not None and written(name)):
             return None
         turned = {name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(len(name) - 1) if name[i] != name[i + 1]}
         meant = {other for other in turned if other.encode() in self._sheet.words}

@@ -1,5 +1,8 @@
-// Lists what a Node brings, for names.json: `node list_names.js > names.json`. Names only: globals, the members of the standard
-// objects and of their prototypes, and the exports of the built-in modules.
+// Lists what engines, browsers and Node bring, for names.json: `node list_names.js NODE_MODULES > names.json`. Names only: globals,
+// the members of the standard objects and of their prototypes, the exports of the built-in modules, and the members that the
+// declarations in NODE_MODULES (typescript's own, @types/node, @types/chai) name.
+const fs = require('fs');
+const path = require('path');
 const own = (value) => Object.getOwnPropertyNames(value);
 const STATIC = 'Array ArrayBuffer Atomics BigInt Date Error Intl JSON Map Math Number Object Promise Proxy Reflect RegExp Set String Symbol console'.split(' ');
 const INSTANCES = 'Array Boolean Date Error Function Map Number Promise RegExp Set String WeakMap WeakSet'.split(' ');
@@ -14,5 +17,16 @@ for (const name of require('module').builtinModules) {
 }
 const tidy = (names) => [...new Set(names)].sort();
 const each = (group) => Object.fromEntries(Object.entries(group).sort().map(([name, names]) => [name, tidy(names)]));
+const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*/g;
+const MEMBER = /^\s+(?:readonly |static |get |set |export |declare |function |const |class |interface )*([A-Za-z_$][\w$]*)\??\s*[(:<]/gm;
+const files = (folder) => fs.readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.d.ts'));
+const declared = (folder) =>
+  files(folder).flatMap((name) => [...fs.readFileSync(path.join(folder, name), 'utf8').replace(COMMENT, '').matchAll(MEMBER)].map((m) => m[1]));
+const lib = path.join(process.argv[2], 'typescript', 'lib');
+const standard = fs.readdirSync(lib).filter((name) => /^lib\..*\.d\.ts$/.test(name));
+const members = [
+  ...standard.flatMap((name) => [...fs.readFileSync(path.join(lib, name), 'utf8').replace(COMMENT, '').matchAll(MEMBER)].map((m) => m[1])),
+  ...['node', 'chai'].flatMap((name) => declared(path.join(process.argv[2], '@types', name))),
+];
 const { globals, statics, instances, modules } = table;
-console.log(JSON.stringify({ globals: tidy(globals), statics: each(statics), instances: each(instances), modules: each(modules) }));
+console.log(JSON.stringify({ globals: tidy(globals), statics: each(statics), instances: each(instances), modules: each(modules), members: tidy(members) }));

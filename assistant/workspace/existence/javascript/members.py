@@ -46,7 +46,8 @@ class Members:
         home = javascript_scopes.resolve(here.scope, name, "vt") if here is not None else None
         if home is None:
             return self._with_words(names.statics(name))
-        same = [m for m in table.mentions if m.kind != "read" and javascript_scopes.resolve(m.scope, name, m.space) == home]
+        made = [m for m in table.mentions if m.name == name and m.kind != "read"]
+        same = [m for m in made if javascript_scopes.resolve(m.scope, name, m.space) == home]
         if len(same) != 1 or same[0].kind == "shorthand":
             return None
         return self._bound(self._at(same[0]))

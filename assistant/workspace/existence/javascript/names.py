@@ -33,6 +33,21 @@ _TESTS = (
     "describe it test expect suite before after beforeEach afterEach beforeAll afterAll context specify xit xdescribe fit "
     "fdescribe jest vi vitest mocha sinon assert chai should cy Cypress QUnit jasmine spyOn bench run setup teardown"
 )
+_MATCHERS = (
+    "toBe toBeCloseTo toBeDefined toBeFalsy toBeGreaterThan toBeGreaterThanOrEqual toBeInstanceOf toBeLessThan "
+    "toBeLessThanOrEqual toBeNaN toBeNull toBeOneOf toBeTruthy toBeTypeOf toBeUndefined toBeVisible toContain toContainEqual "
+    "toEqual toHaveBeenCalled toHaveBeenCalledOnce toHaveBeenCalledTimes toHaveBeenCalledWith toHaveBeenLastCalledWith "
+    "toHaveBeenNthCalledWith toHaveLength toHaveProperty toHaveReturned toHaveReturnedWith toMatch toMatchInlineSnapshot "
+    "toMatchObject toMatchSnapshot toSatisfy toStrictEqual toThrow toThrowError toThrowErrorMatchingSnapshot resolves rejects "
+    "anything any arrayContaining objectContaining stringContaining stringMatching assertions hasAssertions mockClear "
+    "mockReset mockRestore mockImplementation mockImplementationOnce mockReturnValue mockReturnValueOnce "
+    "mockResolvedValue mockResolvedValueOnce mockRejectedValue mockRejectedValueOnce useFakeTimers useRealTimers "
+    "advanceTimersByTime spyOn "
+    "calledOnce calledTwice calledWith calledOnceWith callCount firstCall lastCall getCall notCalled stub restore sandbox "
+    "innerHTML outerHTML defaultProps propTypes displayName getDerivedStateFromProps componentDidMount componentDidUpdate "
+    "componentWillUnmount shouldComponentUpdate forceUpdate setState getDerivedStateFromError componentDidCatch "
+    "getSnapshotBeforeUpdate getChildContext childContextTypes contextTypes contextType"
+)
 _TOOLS = (
     "Deno Bun EdgeRuntime HTMLRewriter WebSocketPair globalThis undefined NaN Infinity arguments eval jQuery angular React "
     "Vue define requirejs goog ga gtag dataLayer Iterator AsyncIterator WeakRef FinalizationRegistry SuppressedError "
@@ -76,7 +91,7 @@ def _listed() -> dict[str, dict[str, frozenset[str]]]:
     found = json.loads(Path(__file__).with_name("names.json").read_text("utf-8"))
     return {
         group: {key: frozenset(names) for key, names in found[group].items()} for group in ("statics", "instances", "modules")
-    } | {"globals": {"": frozenset(found["globals"])}}
+    } | {group: {"": frozenset(found[group])} for group in ("globals", "members")}
 
 
 @cache
@@ -102,6 +117,19 @@ def members(kind: str) -> frozenset[str] | None:
     """What every object of a standard class has, ``None`` for one that is not listed."""
     found = _listed()["instances"].get(kind)
     return None if found is None else found | frozenset(_NEWER_MEMBERS.get(kind, "").split())
+
+
+@cache
+def _members() -> frozenset[str]:
+    found = _listed()
+    lists = [*(names for group in found.values() for names in group.values()), set(_MATCHERS.split())]
+    newer = " ".join((*_NEWER.values(), *_NEWER_MEMBERS.values())).split()
+    return frozenset(newer).union(*lists, global_names())
+
+
+def is_member(name: str) -> bool:
+    """Whether any object that an engine, a browser, Node or a test library brings has a member of this name."""
+    return name in _members()
 
 
 @cache

@@ -47,8 +47,20 @@ class Sheet:
         """The words of the text without the suggestion."""
         return frozenset(WORD.findall(self.rest))
 
+    @cached_property
+    def _tables(self) -> list[tuple[set[str], Table]]:
+        return []
+
     def table(self, wanted: set[str]) -> Table:
-        """Scopes and mentions of these names."""
+        """Scopes and mentions of these names, and of others: what was read for more names answers for fewer."""
+        for names, made in self._tables:
+            if wanted <= names:
+                return made
+        made = self._read_table(wanted)
+        self._tables.append((wanted, made))
+        return made
+
+    def _read_table(self, wanted: set[str]) -> Table:
         pattern = rb"(?<![\w$])(?:" + b"|".join(re.escape(name.encode()) for name in sorted(wanted)) + rb")(?![\w$])"
         only = [m.start() for m in re.finditer(pattern, self.source.data)]
         return javascript_scopes.build(self.tree, self.source, only, strict=self.typed)
@@ -60,6 +72,19 @@ def source_of(node: Node) -> Node | None:
     while here is not None and here.type not in ("import_statement", "export_statement"):
         here = here.parent
     return here.child_by_field_name("source") if here is not None else None
+
+
+def is_binding_of(node: Node | None, kinds: tuple[str, ...]) -> Node | None:
+    """The import or declaration, one of ``kinds``, that a name stands in to be bound, in a pattern or by itself."""
+    here = node
+    while here is not None and here.type not in kinds:
+        outer = here.parent
+        if outer is not None and outer.type == "variable_declarator" and outer.child_by_field_name("name") != here:
+            return None
+        if outer is not None and outer.type.endswith(("_statement", "_body", "_block", "function", "_parameters", "program")):
+            return None
+        here = outer
+    return here
 
 
 def first_argument(call: Node) -> Node | None:
@@ -77,6 +102,12 @@ def is_target(node: Node) -> bool:
     return outer.type in ("array_pattern", "pair_pattern") or (
         outer.type == "unary_expression" and outer.children[0].type in ("delete", "typeof")
     )
+
+
+def is_callee(node: Node) -> bool:
+    """Whether a node is called where it stands."""
+    outer = node.parent
+    return outer is not None and outer.type == "call_expression" and outer.child_by_field_name("function") == node
 
 
 def is_asked_for(node: Node) -> bool:
