@@ -1,0 +1,129 @@
+"""Attention and the merge of its parts on a GPU: lays out the work and starts the Triton kernels.
+
+Same contract as `kernels.attention.reference`. Importing it needs triton. Knows launch numbers only as arguments: where frozen
+ones come from is `kernels.dispatch`'s business.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from kernels.attention.spec import DENSE, Answer, Heads, Lengths, Spec, check, packed_positions, query_positions
+from kernels.attention.triton_kernel import attend_kernel, merge_kernel
+from kernels.launch import operands, power, sums
+
+FOREVER = 2**30
+"""The window of a full head: larger than any position."""
+DECODE_ROWS = 16
+DEFAULTS = {"decode_bm": 16, "decode_bn": 64, "prefill_bm": 64, "prefill_bn": 64, "warps": 4, "stages": 2}
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    spec: Spec = DENSE,
+    q_positions: Tensor | None = None,
+    k_positions: Tensor | None = None,
+    lengths: Lengths | None = None,
+    *,
+    scales: tuple[Tensor, Tensor] | None = None,
+    splits: int = 0,
+    config: Mapping[str, int] | None = None,
+) -> Answer:
+    """See `reference.attend`. ``scales`` ([KV, N] each) says that k and v are int8 levels; ``splits`` 0 chooses by the
+    device.
+    """
+    check(q, k, v, spec)
+    numbers = {**DEFAULTS, **(config or {})}
+    heads, count, size = q.shape
+    kv_heads, keys = k.shape[:2]
+    group = heads // kv_heads
+    few = count <= DECODE_ROWS
+    bm = max(numbers["decode_bm"], power(min(count, DECODE_ROWS) * group)) if few else numbers["prefill_bm"]
+    bm = max(bm, power(group))
+    bn = numbers["decode_bn" if few else "prefill_bn"]
+    if spec.blocks is not None and lengths is not None:
+        raise ValueError("block lists count rows of one sequence; call once for each sequence")
+    stretches = (0, count) if spec.blocks is None else spec.blocks.starts
+    table = _table(stretches, keys, lengths, bm // group, q.device)
+    if lengths is not None:
+        q_positions, k_own = packed_positions(lengths, q.device)
+        k_positions = None if k_positions is None else k_own
+    rows = query_positions(count, keys, q.device) if q_positions is None else q_positions
+    splits = splits or (_splits(q.device, kv_heads * table.shape[0], keys, bn) if few else 1)
+    exact = torch.promote_types(q.dtype, torch.float32)
+    out = torch.empty(splits, heads, count, size, dtype=q.dtype if splits == 1 else exact, device=q.device)
+    lse = torch.empty(splits, heads, count, dtype=exact, device=q.device)
+    nothing = rows  # a pointer for what this problem does not have
+    lists = spec.blocks
+    counts, indices = (nothing, nothing) if lists is None else (lists.counts, lists.indices)
+    bias = nothing if spec.key_bias is None else spec.key_bias.contiguous()
+    k_scale, v_scale = scales or (nothing, nothing)
+    k, v, q = (x if x.stride(2) == 1 else x.contiguous() for x in (k, v, q))
+    attend_kernel[(table.shape[0], kv_heads, splits)](
+        q, k, v, out, lse, table,
+        rows.to(torch.int32), nothing if k_positions is None else k_positions.to(torch.int32),
+        _windows(spec.heads, kv_heads, q.device),
+        counts, indices, bias, nothing if spec.sink_logit is None else spec.sink_logit, k_scale, v_scale,
+        q.stride(0), q.stride(1), k.stride(0), k.stride(1), v.stride(0), v.stride(1),
+        out.stride(0), out.stride(1), out.stride(2), lse.stride(0), lse.stride(1),
+        0 if spec.key_bias is None else bias.stride(0), 0 if scales is None else k_scale.stride(0),
+        counts.stride(0), indices.stride(0), 0 if lists is None else indices.stride(1),
+        count, 0 if spec.heads is None else spec.heads.sink, keys, splits,
+        spec.scale or size**-0.5, spec.softcap,
+        GROUP=group, D=size, BM=bm, BN=bn, BD=power(size), SIZE=1 if lists is None else lists.size,
+        RANGE=lists is None or spec.heads is not None, LISTS=lists is not None, KPOS=k_positions is not None,
+        BIAS=spec.key_bias is not None, SINK=spec.sink_logit is not None, CAP=spec.softcap > 0, QUANT=scales is not None,
+        UP=operands(q), ACC=sums(q),
+        num_warps=numbers["warps"], num_stages=numbers["stages"],
+    )  # fmt: skip
+    if splits == 1:
+        return Answer(out[0], lse[0])
+    merged = merge(out, lse)
+    return Answer(merged.out.to(q.dtype), merged.lse)
+
+
+def merge(outs: Tensor, lses: Tensor) -> Answer:
+    """outs [n, H, T, D], lses [n, H, T]; see `reference.merge`."""
+    parts, size = outs.shape[0], outs.shape[-1]
+    flat, denominators = outs.contiguous().view(parts, -1, size), lses.contiguous().view(parts, -1)
+    out = torch.empty(outs.shape[1:], dtype=outs.dtype, device=outs.device)
+    lse = torch.empty(lses.shape[1:], dtype=lses.dtype, device=lses.device)
+    merge_kernel[(flat.shape[1],)](
+        flat, denominators, out, lse, flat.stride(0), flat.stride(1), denominators.stride(0), parts,
+        D=size, BD=power(size), ACC=sums(lses),
+    )  # fmt: skip
+    return Answer(out, lse)
+
+
+@functools.lru_cache(maxsize=64)
+def _windows(heads: Heads | None, kv_heads: int, device: torch.device) -> Tensor:
+    """Copied to the device once: a CUDA graph cannot copy from the host."""
+    if heads is None:
+        return torch.full((kv_heads,), FOREVER, dtype=torch.int32, device=device)
+    return torch.tensor([FOREVER if full else heads.window for full in heads.full], dtype=torch.int32, device=device)
+
+
+def _splits(device: torch.device, programs: int, keys: int, bn: int) -> int:
+    """Enough programs for every multiprocessor, none with fewer than four key tiles."""
+    if device.type != "cuda":
+        return 2
+    wanted = torch.cuda.get_device_properties(device).multi_processor_count // max(1, programs)
+    return max(1, min(wanted, keys // (4 * bn)))
+
+
+@functools.lru_cache(maxsize=64)
+def _table(stretches: tuple[int, ...], keys: int, lengths: Lengths | None, step: int, device: torch.device) -> Tensor:
+    """int32 [P, 5]: first and end query row, first and end key row and the list of every tile of ``step`` tokens."""
+    if lengths is not None:
+        spans = [(a, b, x, y, 0) for (a, b), (x, y) in zip(pairwise(lengths.queries), pairwise(lengths.keys), strict=True)]
+    else:
+        spans = [(a, b, 0, keys, s) for s, (a, b) in enumerate(pairwise(stretches))]
+    rows = [(a, min(a + step, end), x, y, s) for first, end, x, y, s in spans for a in range(first, end, step)]
+    return torch.tensor(rows, dtype=torch.int32, device=device)

@@ -1,0 +1,189 @@
+"""What a policy is: it says which keys each query row sees; one shared executor then computes, and `explain` shows what was
+seen.
+
+A policy object belongs to one layer of one context and may remember things about it (summaries, selections), all addressed by
+position, so that `crop` can go back to any earlier length. Rules that every policy keeps: cut a prompt into chunks as you
+like, the answer is the same; a row alone (decode) answers as it does in a crowd (prefill); with a budget above the length it
+is dense. Knows tensors and positions; no cache, no model.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kernels import dispatch
+from kernels.attention.reference import merge, visible
+from kernels.attention.spec import DENSE, Answer, Spec, query_positions
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One call of attention: q [H, T, D], k and v [KV, N, D]; positions [T], [N] as in `kernels.attention.spec`.
+
+    ``base`` holds what the model itself demands (scale, softcap, sink logit, its own window). A policy that chooses keys wants
+    the rows in ascending order of position, gaps allowed; otherwise it answers densely and says so.
+    """
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    base: Spec = DENSE
+    q_positions: Tensor | None = None
+    k_positions: Tensor | None = None
+
+    def rows(self) -> Tensor:
+        """Positions of the query rows."""
+        return (
+            query_positions(self.q.shape[1], self.k.shape[1], self.q.device) if self.q_positions is None else self.q_positions
+        )
+
+    def held(self) -> Tensor:
+        """Positions of the key rows."""
+        return torch.arange(self.k.shape[1], device=self.k.device) if self.k_positions is None else self.k_positions
+
+    def rows_before(self, positions: Tensor) -> Tensor:
+        """How many key rows stand before each position; rows are in order."""
+        if self.k_positions is None:
+            return positions.clamp(0, self.k.shape[1])
+        return torch.searchsorted(self.k_positions.contiguous(), positions)
+
+    def split(self, position: int) -> list[tuple[Problem, bool]]:
+        """The rows below ``position``, flagged True, and the others; as one where all are alike."""
+        if position <= 0:
+            return [(self, False)]
+        rows = [self.k.shape[1] - 1] if self.q_positions is None and self.q.shape[1] == 1 else self.rows().tolist()
+        cut = bisect.bisect_left(rows, position)
+        if cut in (0, len(rows)):
+            return [(self, cut > 0)]
+        places = (None, None) if self.q_positions is None else (self.q_positions[:cut], self.q_positions[cut:])
+        before = self.k.shape[1] - (len(rows) - cut if self.q_positions is None else 0)
+        low = replace(self, q=self.q[:, :cut], k=self.k[:, :before], v=self.v[:, :before], q_positions=places[0])
+        return [(low, True), (replace(self, q=self.q[:, cut:], q_positions=places[1]), False)]
+
+    def one_row_on_cpu(self, prefer: str) -> bool:
+        """A plain decode step, the newest row of a cache without gaps, where copies of few keys may stand in for all."""
+        plain = self.q_positions is None and self.k_positions is None and self.base.key_bias is None
+        return plain and self.q.shape[1] == 1 and dispatch.choose("attend", self.q, prefer).backend == "cpu"
+
+    def in_order(self) -> bool:
+        """True where key rows ascend by position and none is empty."""
+        held = self.k_positions
+        return held is None or bool((held[:1] >= 0).all() and (held[1:] > held[:-1]).all())
+
+
+@dataclass(frozen=True)
+class Pool:
+    """For each query row of each key head one key that stands for the ``count`` [KV, T] rows from ``first`` on: [KV, T, D]."""
+
+    keys: Tensor
+    values: Tensor
+    count: Tensor
+    first: int
+
+    def rows(self, keys: int) -> Tensor:
+        """The rows it stands for, bool [KV, T, keys]."""
+        numbers = torch.arange(keys, device=self.count.device)
+        return (numbers >= self.first) & (numbers < self.first + self.count[:, :, None])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one call will look at, and one sentence why."""
+
+    spec: Spec
+    reason: str
+    pool: Pool | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``seen`` [KV, T, N]: keys looked at one by one. ``pooled`` [KV, T, N]: keys that one mean key stood for, or None."""
+
+    seen: Tensor
+    pooled: Tensor | None
+    reason: str
+
+    def tokens_read(self) -> float:
+        """Keys looked at by a row of a head, on average: what a step's memory traffic is made of."""
+        return float(self.seen.sum(dim=2).float().mean())
+
+
+@dataclass
+class Policy:
+    """Dense attention; the others override `plan`."""
+
+    least: int = 0
+    """Rows at positions below this see everything: on a CPU a policy costs more there than it saves."""
+    name: str = field(default="dense", init=False)
+    _last: list[tuple[Problem, Plan]] = field(default_factory=list, init=False, repr=False)
+
+    def plan(self, problem: Problem) -> Plan:
+        """What this call sees. Planning the same call twice gives the same plan."""
+        return Plan(problem.base, "every key")
+
+    def attend(self, problem: Problem, prefer: str = "") -> Answer:
+        """Plan and compute, on the backend that ``prefer`` names or that fits. Remembers the plan for `explain`."""
+        self._last = []
+        answers = [self._attend(part, low, prefer) for part, low in problem.split(self.least)]
+        if len(answers) == 1:
+            return answers[0]
+        return Answer(torch.cat([found.out for found in answers], 1), torch.cat([found.lse for found in answers], 1))
+
+    def _attend(self, problem: Problem, low: bool, prefer: str) -> Answer:
+        plan = Plan(problem.base, f"positions below {self.least}: dense") if low else self.plan(problem)
+        self._last.append((problem, plan))
+        found = self.compute(problem, plan, prefer)
+        return found if plan.pool is None else _with_pool(found, problem, plan.pool)
+
+    def compute(self, problem: Problem, plan: Plan, prefer: str) -> Answer:
+        """What the plan says, without its pool."""
+        places = problem.q_positions, problem.k_positions
+        found: Answer = dispatch.run("attend", problem.q, problem.k, problem.v, plan.spec, *places, prefer=prefer)
+        return found
+
+    @property
+    def reason(self) -> str:
+        """Why the last call looked at what it looked at; empty before the first."""
+        return "; ".join(used.reason for _, used in self._last)
+
+    def explain(self) -> Explanation:
+        """The mask of the last call: dense attention under it gives the same answer (`kernels.policies.oracle`)."""
+        if not self._last:
+            raise ValueError("nothing was attended yet: call attend first")
+        keys = max(problem.k.shape[1] for problem, _ in self._last)
+        seen, pooled = [], []
+        for problem, plan in self._last:
+            wide = (0, keys - problem.k.shape[1])
+            found = visible(plan.spec, problem.k.shape[0], problem.rows().cpu(), problem.held().cpu())
+            rest = torch.zeros_like(found) if plan.pool is None else plan.pool.rows(problem.k.shape[1]).cpu()
+            seen.append(F.pad(found, wide))
+            pooled.append(F.pad(rest, wide))
+        some = any(plan.pool is not None for _, plan in self._last)
+        return Explanation(torch.cat(seen, 1), torch.cat(pooled, 1) if some else None, self.reason)
+
+    def crop(self, length: int) -> None:
+        """Forget everything from position ``length`` on: the rows there will be written anew."""
+        self._last = []
+
+    def options(self) -> dict[str, Any]:
+        """The numbers this policy was made with."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+
+def _with_pool(found: Answer, problem: Problem, pool: Pool) -> Answer:
+    """One more key with the logit bias log(count): it weighs as the many it stands for would if they were all alike."""
+    exact = found.lse.dtype
+    group = problem.q.shape[0] // problem.k.shape[0]
+    keys, values, count = (x.repeat_interleave(group, dim=0) for x in (pool.keys, pool.values, pool.count))
+    logits = (problem.q.to(exact) * keys.to(exact)).sum(dim=2) * (problem.base.scale or problem.q.shape[2] ** -0.5)
+    if problem.base.softcap:
+        logits = problem.base.softcap * torch.tanh(logits / problem.base.softcap)
+    lse = logits + torch.log(count.to(exact))
+    both = merge(torch.stack((found.out.to(exact), values.to(exact))), torch.stack((found.lse, lse)))
+    return Answer(both.out.to(problem.q.dtype), both.lse)

@@ -1,0 +1,35 @@
+"""The policies by name, as a setting names them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from kernels.policies.base import Policy
+from kernels.policies.block_select import BlockSelect
+from kernels.policies.hip import Hip
+from kernels.policies.razor import Razor
+from kernels.policies.streaming import Duo, SinkWindow
+from kernels.policies.token_select import TokenSelect
+
+POLICIES: dict[str, type[Policy]] = {
+    "dense": Policy,
+    "sink_window": SinkWindow,
+    "duo": Duo,
+    "razor": Razor,
+    "block_select": BlockSelect,
+    "token_select": TokenSelect,
+    "hip": Hip,
+}
+CALIBRATED = ("duo", "razor")
+"""These need ``full``, the flags of a layer's key heads."""
+
+
+def make(name: str, **options: Any) -> Policy:
+    """A fresh policy for one layer of one context. ValueError names what is wrong with the name or an option."""
+    if name not in POLICIES:
+        raise ValueError(f"no attention policy is called {name!r}; choose from {', '.join(POLICIES)}")
+    known = {entry.name for entry in fields(POLICIES[name]) if entry.init}
+    if unknown := options.keys() - known:
+        raise ValueError(f"{name} has no option {min(unknown)!r}; it has {', '.join(sorted(known)) or 'none'}")
+    return POLICIES[name](**options)

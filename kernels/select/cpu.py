@@ -1,0 +1,98 @@
+"""The same as `kernels.select.reference` in whole-tensor steps; also right on a GPU. One batched product for each question."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from kernels.select.reference import exact
+
+
+def summarise(k: Tensor, size: int, kind: str) -> Tensor:
+    """[KV, N, D] -> [KV, N // size, D or 2 D]. See the reference."""
+    whole = k.shape[1] // size
+    blocks = k[:, : whole * size].view(k.shape[0], whole, size, k.shape[2])
+    if kind == "minmax":
+        return torch.cat((blocks.amax(dim=2), blocks.amin(dim=2)), dim=2)
+    return blocks.mean(dim=2) if kind == "mean" else blocks[:, :, size // 2].contiguous()
+
+
+WHOLE = 256
+"""oneDNN prepares a half-precision product anew for each number of keys (5 ms), so that number changes only every 256 keys and
+the few left over are multiplied in float32. Key heads go one by one: its batched product takes 50 ms where 16 384 keys a head
+lie in a longer buffer, single ones 1 ms.
+"""
+
+
+def _grouped(q: Tensor, kv_heads: int) -> Tensor:
+    """[S, H, D] -> [KV, S * G, D]: the heads that share keys beside each other."""
+    count, heads, size = q.shape
+    return q.reshape(count, kv_heads, heads // kv_heads, size).transpose(0, 1).reshape(kv_heads, -1, size)
+
+
+def _products(q: Tensor, keys: Tensor, count: int) -> Tensor:
+    """[KV, S * G, D] times [KV, M, D] -> [S, KV, G, M] in float32 or better."""
+    if q.is_cuda or q.dtype not in (torch.bfloat16, torch.float16):
+        products = torch.bmm(q, keys.to(q.dtype).transpose(1, 2))
+    else:
+        cut = keys.shape[1] // WHOLE * WHOLE
+        rest = torch.bmm(q.float(), keys[:, cut:].float().transpose(1, 2)).to(q.dtype)
+        each = torch.stack([rows @ some.to(q.dtype).T for rows, some in zip(q, keys[:, :cut], strict=True)])
+        products = torch.cat((each, rest), dim=2)
+    return products.to(exact(q)).view(keys.shape[0], count, -1, keys.shape[1]).transpose(0, 1)
+
+
+def _outside(low: Tensor, high: Tensor, width: int) -> Tensor:
+    columns = torch.arange(width, device=low.device)
+    return ((columns < low[:, None]) | (columns >= high[:, None]))[:, None, :]
+
+
+def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> Tensor:
+    """[S, KV, NB]. A box's bound is one product too: positive parts of q meet the highest corner, negative parts the lowest."""
+    rows = _grouped(q, summary.shape[0])
+    if kind == "minmax":
+        rows = torch.cat((rows.clamp(min=0), rows.clamp(max=0)), dim=2)
+    products = _products(rows, summary, q.shape[0]).amax(dim=2)
+    return products.masked_fill_(_outside(low, high, summary.shape[1]), -math.inf)
+
+
+def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tensor:
+    """[S, KV, N]."""
+    outside = _outside(low, high, k.shape[1])
+    logits = _products(_grouped(q, k.shape[0]), k, q.shape[0]) * scale
+    votes = torch.softmax(logits.masked_fill_(outside[:, :, None], -math.inf), dim=3).sum(dim=2)
+    return votes.masked_fill_(outside, -math.inf)
+
+
+def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Tensor:
+    """[S, KV, C]: all chunks take each step together, two keys a chunk."""
+    count, kv_heads, _ = chunks.shape
+    rows = q.reshape(count, kv_heads, -1, q.shape[2])
+    heads = torch.arange(kv_heads, device=k.device)[None, :, None]
+    outside = (chunks < 0) | (chunks + size > high[:, None, None])
+    left = torch.where(outside, 0, chunks)
+
+    def best(row: Tensor) -> Tensor:
+        keys = k[heads, row.clamp(max=k.shape[1] - 1)].to(q.dtype)
+        return (rows @ keys.transpose(2, 3)).to(exact(q)).amax(dim=2)
+
+    value, span = best(left) if size == 1 else left.to(exact(q)), size
+    while span > 1:
+        half = span // 2
+        lower, upper = best(left + half // 2), best(left + half + (span - half) // 2)
+        value = torch.maximum(lower, upper)
+        left = torch.where(lower >= upper, left, left + half)
+        span = half
+    return value.masked_fill(outside, -math.inf)
+
+
+def select(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """counts [S, KV] and indices [S, KV, min(count, M)]; among equal scores torch may keep either."""
+    width = min(count, scores.shape[2])
+    values, indices = scores.topk(width, dim=2)
+    chosen = values > -math.inf
+    counts = chosen.sum(dim=2)
+    ordered = torch.where(chosen, indices, scores.shape[2]).sort(dim=2).values
+    return counts, torch.where(ordered == scores.shape[2], 0, ordered)

@@ -1,0 +1,68 @@
+"""`sotto bench kernels` on few keys: stable keys, right answers beside every speed, what a GPU would show listed as not
+measured.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lsp_server.commands import bench_kernels
+
+KEYS = {"op", "policy", "device", "dtype", "length", "ms", "best_torch_ms", "ratio", "max_error", "kv_bytes"}
+
+
+def _sotto(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lsp_server", "bench", "kernels", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def test_a_report_of_this_machine(tmp_path: Path) -> None:
+    picture = tmp_path / "kernels.svg"
+    done = _sotto("--lengths", "64,600", "--rounds", "1", "--threads", "1", "--json", "--plot", str(picture), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    rows, skipped = report["rows"], report["not_measured"]
+    assert all(set(row) >= KEYS for row in rows)
+    assert {row["op"] for row in rows} == {"decode", "prefill", "decode_quantised", "linear", "exit_head"}
+    policies = {row["policy"] for row in rows if row["op"] == "decode" and row["length"] == 600}
+    assert policies == {"dense", "sink_window", "duo", "razor", "block_select", "token_select", "hip"}
+    assert all(row["ms"] > 0 and row["ratio"] == pytest.approx(row["best_torch_ms"] / row["ms"]) for row in rows)
+    dense = {
+        row["length"]: row["kv_bytes"]
+        for row in rows
+        if (row["op"], row["policy"], row["dtype"]) == ("decode", "dense", "float32")
+    }
+    assert dense == {64: 65 * 2 * 2 * 128 * 4, 600: 601 * 2 * 2 * 128 * 4}
+    assert {entry["device"] for entry in skipped} == {"cuda"}
+    assert all(entry["reason"] for entry in skipped)
+    assert picture.read_text("utf-8").startswith("<svg")
+
+
+def test_no_gpu_is_said_and_not_estimated(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    done = _sotto("--device", "cuda", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "rows not measured: no CUDA device on this machine" in " ".join(done.stdout.split())
+
+
+def test_a_wrong_answer_has_no_speed_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {
+        "op": "decode",
+        "policy": "duo",
+        "device": "cpu",
+        "dtype": "float32",
+        "length": 64,
+        "reason": "its answer is wrong by 1",
+    }
+    report = {"device": "cpu", "threads": 1, "rows": [], "not_measured": [entry]}
+    assert bench_kernels.wrong(report) == [entry]
+    bench_kernels.show(report, Console(width=200))
+    assert "duo float32 64: its answer is wrong by 1" in capsys.readouterr().out
