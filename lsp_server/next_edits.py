@@ -19,6 +19,7 @@ from assistant.config import Config
 from assistant.ghost import is_keystroke
 from assistant.next_edit.answer import Answer, Prediction, Reach, Step
 from assistant.next_edit.locate import EditModel, Judgement
+from assistant.next_edit.prompted import PATIENCE, Arbiter
 from assistant.next_edit.rank import Weigher
 from assistant.next_edit.ranker import Ranker, RankerError
 from assistant.next_edit.service import NextEditor
@@ -52,7 +53,7 @@ class Silent:
 
 
 def ranker_of(data_dir: Path, warn: Callable[[str], None]) -> Weigher:
-    """The user's own ranker (`sotto next-edit train`), else the one that comes with Sotto. A broken one is told and left."""
+    """The user's own ranker (`sotto train --edits`), else the one that comes with Sotto. A broken one is told and left."""
     own = data_dir / RANKER
     try:
         return Ranker.load(own) if own.exists() else Ranker.load()
@@ -80,16 +81,20 @@ class NextEdits:
         """``excluded`` says why a path or uri is out of sight. Without a ``ranker`` nothing is ever shown."""
         self._workspace, self._config, self._excluded, self._clock = workspace, config, excluded, clock
         self._work = Background("sotto-edits")
-        self._editor = NextEditor(new_id=new_id, ranker=ranker or Silent(), run=self._work.run, clock=clock)
+        self._ranker = ranker or Silent()
+        self._editor = NextEditor(new_id=new_id, ranker=self._ranker, run=self._work.run, clock=clock)
         self._documents: dict[str, Document] = {}
         self._doubted: set[str] = set()
         self._targets: dict[str, str] = {}
         self._asked: tuple[str, str] = "", ""
         self._carried: tuple[str, str, int] | None = None
 
-    def use(self, model: EditModel) -> None:
-        """The model that is asked from now on."""
-        self._editor.model = model
+    def use(self, model: EditModel, is_sottos: bool = True) -> None:
+        """The model that is asked from now on. One that is not Sotto's own writes edits and is given the time for it."""
+        if is_sottos:
+            self._editor.use(model)
+        else:
+            self._editor.use(model, Arbiter(self._ranker), PATIENCE)
 
     @property
     def changes(self) -> tuple[Change, ...]:

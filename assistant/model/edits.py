@@ -30,7 +30,7 @@ class Edits:
         specials = engine.tokenizer.specials
         self._sayings = [specials[name] for name in ("edit", "no_edit") if name in specials]
         self._line = specials.get("line", -1)
-        self._ends = [specials[name] for name in ("end", "edit") if name in specials]
+        self._ends = [specials[name] for name in ("end", "edit") if name in specials and self._sayings]
         self._newline = engine.tokenizer.encode("\n")[-1]
 
     def mark(self, request: MarkRequest, cancelled: Callable[[], bool]) -> Marks:
@@ -39,6 +39,8 @@ class Edits:
         Raises `EngineError` for a model or a prompt without the edit format, `Cancelled`.
         """
         started = self._clock()
+        if len(self._sayings) < 2:
+            raise EngineError("this model has not learnt the edit format")
         ids = self._encode(request.parts)
         if self._line not in ids:
             raise EngineError("this prompt has no lines to mark; write it with assistant.edit_format.render")
@@ -53,10 +55,13 @@ class Edits:
         return Marks(tuple(chances.tolist()), len(ids) - first, (self._clock() - started) * 1000)
 
     def compare(self, request: CompareRequest, cancelled: Callable[[], bool]) -> tuple[Likelihood, ...]:
-        """The log-probability of each text and of its end after the prompt and its question. Raises like `mark`."""
+        """The log-probability of each text and of its end after the prompt and its question. Raises like `mark`.
+
+        A model that has not learnt the edit format knows no end of an edit: the text alone counts.
+        """
         if len(request.rewrites) > MOST_REWRITES:
             raise EngineError(f"{len(request.rewrites)} texts to compare; {MOST_REWRITES} are the most")
-        prompt = self._encode(request.parts)
+        prompt = [*self._engine.begin, *self._encode(request.parts)]
         slot = self._engine.open([*prompt, self._newline])  # the prompt whole, whatever follows it
         return tuple(self._likelihood(slot, prompt + self._encode(one.asked), one.text, cancelled) for one in request.rewrites)
 
@@ -66,14 +71,17 @@ class Edits:
         if len(ids) > self._engine.context:
             raise EngineError(f"prompt and text take {len(ids)} tokens; the context holds {self._engine.context}")
         slot.truncate(common_prefix(slot.ids, asked[:-1]))
-        logits = np.concatenate(list(self._engine.rows(slot, ids[slot.length :], len(told) + 1, cancelled)))
-        spelled = float(logits[np.arange(len(told)), told].sum()) + float(np.logaddexp.reduce(logits[-1, self._ends]))
-        return Likelihood(spelled - float(_log_totals(logits).sum()), len(told) + 1)
+        count = len(told) + bool(self._ends)
+        logits = np.concatenate(
+            list(self._engine.rows(slot, (ids if self._ends else ids[:-1])[slot.length :], count, cancelled))
+        )
+        spelled = float(logits[np.arange(len(told)), told].sum())
+        if self._ends:
+            spelled += float(np.logaddexp.reduce(logits[-1, self._ends]))
+        return Likelihood(spelled - float(_log_totals(logits).sum()), count)
 
     def _encode(self, parts: Sequence[Part]) -> list[int]:
         """Ids of parts that are never cut. Raises `EngineError` where they do not fit, or the model lacks a special token."""
-        if len(self._sayings) < 2:
-            raise EngineError("this model has not learnt the edit format")
         tokenizer = self._engine.tokenizer
         return fit(parts, tokenizer, self._engine.context, heal=False, start=self._newline).ids if parts else []
 

@@ -20,6 +20,8 @@ from assistant.next_edit.types import Candidate, Change, Document, Scene
 WORD = re.compile(r"[^\W\d]\w*")
 RECENT = 8
 """Changes whose words count."""
+NEAR = 4
+"""Lines above and below a place that say what kind of place it is."""
 FAR = 5000.0
 """Lines to a place in another file."""
 
@@ -136,7 +138,11 @@ def _words(scene: Scene, document: Document, candidate: Candidate) -> dict[str, 
     pairs = [changed_words(change) for change in scene.changes[-RECENT:]]
     lost = frozenset().union(*(pair[0] for pair in pairs))
     gained = frozenset().union(*(pair[1] for pair in pairs))
+    alike = [bool(took | gave) and took <= lost_ and gave <= gained_ for lost_, gained_ in pairs]
     return {
+        "streak": float(next((at for at, is_alike in enumerate(reversed(alike)) if not is_alike), len(alike))),
+        "alike": sum(alike) / max(1, len(alike)),
+        "done": candidate.support / max(1, candidate.support + candidate.matches),
         "took_lost": len(took & lost) / max(1, len(took)),
         "gave_gained": len(gave & gained) / max(1, len(gave)),
         "gave_lost": len(gave & lost) / max(1, len(gave)),
@@ -158,7 +164,10 @@ def _likeness(scene: Scene, document: Document, candidate: Candidate) -> dict[st
     below = words(text[stop + 1 : (text + "\n").find("\n", stop + 1)] if stop + 1 < len(text) else "")
     views = [_view(change) for change in scene.changes[-RECENT:]]
     line = text[begin:stop].lstrip()
+    near = _near(text, begin, stop)
     return {
+        "near_like": max((_alike(near, view[5]) for view in views), default=0.0),
+        "last_like": _alike(near, views[-1][5]) if views else 0.0,
         "old_like": max((_alike(old, view[0]) for view in views), default=0.0),
         "new_like": max((_alike(new, view[1]) for view in views), default=0.0),
         "around_like": max((_alike(above, view[2]) + _alike(below, view[3]) for view in views), default=0.0),
@@ -169,8 +178,10 @@ def _likeness(scene: Scene, document: Document, candidate: Candidate) -> dict[st
 
 
 @lru_cache(maxsize=64)
-def _view(change: Change) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], int]:
-    """A change's words: of the lines it took, gave, of the line above and the one below; and minus the first one's indent."""
+def _view(change: Change) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], int, frozenset[str]]:
+    """A change's words: of the lines it took, gave, of the line above and the one below; minus the first one's indent; and the
+    words of some lines around.
+    """
     text = change.before
     end = change.start + len(change.removed)
     begin = text.rfind("\n", 0, change.start) + 1
@@ -180,7 +191,17 @@ def _view(change: Change) -> tuple[frozenset[str], frozenset[str], frozenset[str
     below = text[stop + 1 : (text + "\n").find("\n", stop + 1)] if stop + 1 < len(text) else ""
     sets = tuple(frozenset(words(piece)) for piece in (text[begin:stop], after, above, below))
     line = text[begin:stop]
-    return (*sets, len(line.lstrip()) - len(line))  # type: ignore[return-value]
+    return (*sets, len(line.lstrip()) - len(line), _near(text, begin, stop))  # type: ignore[return-value]
+
+
+def _near(text: str, begin: int, stop: int) -> frozenset[str]:
+    """The words of `NEAR` lines above and below the lines that begin and end there."""
+    first, last = begin, stop
+    for _ in range(NEAR):
+        first = text.rfind("\n", 0, max(0, first - 1)) + 1
+        last = text.find("\n", last + 1) if last < len(text) else last
+        last = len(text) if last < 0 else last
+    return frozenset(words(text[first:begin]) | words(text[stop:last]))
 
 
 def _alike(a: Set[str], b: Set[str]) -> float:

@@ -1,9 +1,8 @@
 """Prompts of published next-edit models, and their answers read back: Sweep's three windows, Zeta's editable region, and an
 instruct form for any chat model.
 
-Pure: scene to text, text to candidates. Which form a model wants, its id says or a setting (`choose`). Sotto's own engine
-loads its own kind of model only, which uses `assistant.edit_format`; these forms serve whoever hands in a `TextModel` that
-runs another one (`PromptedEdits`).
+Pure: scene to text, text to candidates. Which form a model wants, its id says or a setting (`choose`). Sotto's own model uses
+`assistant.edit_format`; these forms serve the one that the setting `nextEditModel` names (`assistant.next_edit.prompted`).
 """
 
 from __future__ import annotations
@@ -14,38 +13,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from assistant.cancel import Cancel
-from assistant.next_edit.locate import Judgement
 from assistant.next_edit.replay_diff import TooDifferent, hunks
 from assistant.next_edit.told import history, line_of, lines_of, shown_path
 from assistant.next_edit.types import Candidate, Change, Document, Scene
-from assistant.types import EngineError, Finish, GenerateRequest, Part, TextModel
+from assistant.types import Part
 
 ABOVE, BELOW = 10, 10
 """Lines of the window: 21 with the cursor's, the size that Sweep's models were trained on."""
 MOST_CHANGED = 40
 GROWTH = 3
 """An answer longer than so many windows is no rewrite of one."""
-MAX_TOKENS, BUDGET_MS = 512, 2000.0
+AUTO, CHAT = "auto", "instruct"
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A prompt, the texts that end its answer, and lines ``first`` to ``last`` - 1 of the document that are to be rewritten."""
+    """A prompt, the texts that end its answer, and lines ``first`` to ``last`` - 1 of the document that are to be rewritten.
 
-    prompt: str
+    ``opening`` is what an answer says before the first of these lines.
+    """
+
+    parts: tuple[Part, ...]
     stop: tuple[str, ...]
     document: Document
     first: int
     last: int
+    opening: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The whole prompt, special tokens spelled out."""
+        return "".join(f"<|{part.special}|>" if part.special else part.text for part in self.parts)
+
+    @property
+    def window(self) -> str:
+        """The lines that are to be rewritten, as they are."""
+        return _joined(self.document, self.first, self.last)
 
 
 class Form(Protocol):
-    """One way of asking. ``render`` never raises; ``parse`` gives nothing for an answer that is no rewrite."""
+    """One way of asking about the lines around line ``at`` of a document, the cursor's if it is left out. ``render`` never
+    raises; ``parse`` gives nothing for an answer that is no rewrite.
+    """
 
     name: str
 
-    def render(self, scene: Scene) -> Ask: ...
+    def render(self, scene: Scene, at: tuple[Document, int] | None = None) -> Ask: ...
 
     def parse(self, ask: Ask, answer: str) -> list[Candidate]: ...
 
@@ -54,19 +67,20 @@ class Sweep:
     """Sweep's next-edit models: past edits as old and new text, then the window as it was, as it is, and as it will be."""
 
     name = "sweep"
-    _FILE = "<|file_sep|>"
+    _STOP = ("<|file_sep|>", "<|endoftext|>")
 
-    def render(self, scene: Scene) -> Ask:
-        document, first, last = window(scene)
+    def render(self, scene: Scene, at: tuple[Document, int] | None = None) -> Ask:
+        document, first, last = window(scene, at)
         path = shown_path(document.path)
-        pieces = [f"{self._FILE}{one.path}.diff\noriginal:\n{one.old}updated:\n{one.new}" for one in history(scene)]
-        pieces.append(f"{self._FILE}original/{path}\n{_was(scene, document, first, last)}")
-        pieces.append(f"{self._FILE}current/{path}\n{_joined(document, first, last)}")
-        pieces.append(f"{self._FILE}updated/{path}\n")
-        return Ask("".join(pieces), (self._FILE, "<|endoftext|>"), document, first, last)
+        pieces = [f"{one.path}.diff\noriginal:\n{one.old}updated:\n{one.new}" for one in history(scene)]
+        pieces.append(f"original/{path}\n{_was(scene, document, first, last)}")
+        pieces.append(f"current/{path}\n{_joined(document, first, last)}")
+        pieces.append(f"updated/{path}\n")
+        parts = tuple(part for piece in pieces for part in (Part(special="file_sep"), Part(text=piece)))
+        return Ask(parts, self._STOP, document, first, last)
 
     def parse(self, ask: Ask, answer: str) -> list[Candidate]:
-        return rewritten(ask, _until(answer, ask.stop))
+        return rewritten(ask, _until(answer, self._STOP))
 
 
 class Zeta:
@@ -77,8 +91,8 @@ class Zeta:
     _CURSOR = "<|user_cursor_is_here|>"
     _AROUND = 20
 
-    def render(self, scene: Scene) -> Ask:
-        document, first, last = window(scene)
+    def render(self, scene: Scene, at: tuple[Document, int] | None = None) -> Ask:
+        document, first, last = window(scene, at)
         lines, path = lines_of(document), shown_path(document.path)
         above, below = max(0, first - self._AROUND), last + self._AROUND
         text = _with_cursor(scene, document, first, last, self._CURSOR)
@@ -91,7 +105,7 @@ class Zeta:
             f"cursor location.\n\n### User Edits:\n\n{edits}\n\n### User Excerpt:\n\n```{path}\n{head}{inside}```\n\n"
             "### Response:\n\n"
         )
-        return Ask(prompt, ("### ",), document, first, last)
+        return Ask((Part(text=prompt),), ("### ",), document, first, last, f"```{path}\n{head}{self._START}\n")
 
     def parse(self, ask: Ask, answer: str) -> list[Candidate]:
         found = re.search(f"{re.escape(self._START)}\n(.*?){re.escape(self._END)}", answer, re.DOTALL)
@@ -104,8 +118,8 @@ class Instruct:
     name = "instruct"
     _NOTHING = "<NO_CHANGE>"
 
-    def render(self, scene: Scene) -> Ask:
-        document, first, last = window(scene)
+    def render(self, scene: Scene, at: tuple[Document, int] | None = None) -> Ask:
+        document, first, last = window(scene, at)
         edits = "\n".join(f"--- {path}\n{diff}" for path, diff in _diffs(scene))
         prompt = (
             "A programmer edits code. From the recent edits, predict the next change inside the window. Never undo an edit. "
@@ -114,7 +128,7 @@ class Instruct:
             f"Window of {shown_path(document.path)}, lines {first + 1} to {last}:\n<EDIT>\n{_joined(document, first, last)}"
             "</EDIT>\n\nAnswer:\n"
         )
-        return Ask(prompt, (), document, first, last)
+        return Ask((Part(text=prompt),), (), document, first, last, "<EDIT>\n")
 
     def parse(self, ask: Ask, answer: str) -> list[Candidate]:
         if self._NOTHING in answer:
@@ -127,45 +141,24 @@ FORMS: dict[str, Form] = {form.name: form for form in (Sweep(), Zeta(), Instruct
 _IDS = (("sweep", "sweep"), ("zeta", "zeta"), ("instruct", "instruct"), ("chat", "instruct"), ("-it", "instruct"))
 
 
-def choose(model: str, setting: str = "") -> Form | None:
-    """The form that the setting names, else the one that the model's id tells; ``None`` for a model that has none."""
-    if setting:
-        return FORMS.get(setting)
-    name = model.lower().rsplit("/", 1)[-1]
-    return next((FORMS[form] for part, form in _IDS if part in name), None)
+def choose(model: str, setting: str = AUTO, chat: bool = False) -> Form:
+    """The form that the setting names, else the one that the model's id tells.
+
+    A model that says nothing of itself is asked as a chat model if it is one, and else in Sweep's form, whose pairs of old and
+    new text, the user's own edits, any code model can go on with.
+    """
+    if setting in FORMS:
+        return FORMS[setting]
+    name = model.lower().replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return FORMS[next((form for part, form in _IDS if part in name), CHAT if chat else "sweep")]
 
 
-class PromptedEdits:
-    """An `EditModel` over any `TextModel` in a published form. It proposes; it judges nothing."""
-
-    def __init__(self, model: TextModel, form: Form) -> None:
-        self._model = model
-        self._form = form
-
-    async def locate(self, scene: Scene, cancel: Cancel) -> list[Candidate]:
-        """See `locate.EditModel`."""
-        if not scene.changes:
-            return []
-        ask = self._form.render(scene)
-        request = GenerateRequest((Part(text=ask.prompt),), MAX_TOKENS, heal=False, stop=ask.stop, budget_ms=BUDGET_MS)
-        answer, finish = "", None
-        try:
-            async for chunk in self._model.generate(request, cancel):
-                answer, finish = answer + chunk.text, chunk.finish
-        except EngineError:
-            return []
-        return self._form.parse(ask, answer) if finish in (Finish.END, Finish.STOP) else []
-
-    async def score(self, scene: Scene, candidates: Sequence[Candidate], cancel: Cancel) -> list[Judgement | None]:
-        """See `locate.EditModel`."""
-        return [None] * len(candidates)
-
-
-def window(scene: Scene) -> tuple[Document, int, int]:
-    """The document with the cursor, and the lines around it that may be rewritten."""
-    lines = lines_of(scene.document)
-    cursor = min(line_of(scene.document.text, scene.offset), max(0, len(lines) - 1))
-    return scene.document, max(0, cursor - ABOVE), min(len(lines), cursor + BELOW + 1)
+def window(scene: Scene, at: tuple[Document, int] | None = None) -> tuple[Document, int, int]:
+    """A document, and the lines around one of its lines that may be rewritten; the cursor's, if none is named."""
+    document, line = at or (scene.document, line_of(scene.document.text, scene.offset))
+    lines = lines_of(document)
+    middle = min(line, max(0, len(lines) - 1))
+    return document, max(0, middle - ABOVE), min(len(lines), middle + BELOW + 1)
 
 
 def rewritten(ask: Ask, answer: str) -> list[Candidate]:
@@ -201,7 +194,7 @@ def _joined(document: Document, first: int, last: int) -> str:
 
 def _with_cursor(scene: Scene, document: Document, first: int, last: int, mark: str) -> str:
     lines = list(lines_of(document)[first:last])
-    at = line_of(document.text, scene.offset) - first
+    at = line_of(document.text, scene.offset) - first if document.uri == scene.document.uri else -1
     column = scene.offset - (document.text.rfind("\n", 0, scene.offset) + 1)
     if 0 <= at < len(lines):
         lines[at] = lines[at][:column] + mark + lines[at][column:]

@@ -145,4 +145,4 @@ def _demand(holds: bool, what: str) -> None:
 
 
 def _refusal(what: str) -> RankerError:
-    return RankerError(f"this is no usable ranker ({what}): install Sotto again, or learn one with `sotto next-edit train`")
+    return RankerError(f"this is no usable ranker ({what}): install Sotto again, or learn one with `sotto train --edits`")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.next_edit.prompted import arbitrated
 from assistant.next_edit.rank import ENOUGH, EXACT, NEAR_ROWS
 from assistant.next_edit.ranker import Ranker
 from assistant.next_edit.replay_run import Item, Seen, is_judged
@@ -91,7 +92,8 @@ def choose(seen: Seen, ranker: Ranker, way: str, eagerness: str = "balanced") ->
 
 
 def weigh(item: Item, ranker: Ranker, judged: bool) -> float:
-    return ranker.weigh(item.features, judged and is_judged(item))
+    p = ranker.weigh(item.features, judged and is_judged(item))
+    return arbitrated(p, item.features.get("chance"), item.rule, item.features) if judged else p
 
 
 def is_near(item: Item) -> bool:

@@ -56,10 +56,10 @@ class NextEditor:
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
     ) -> None:
-        self.model = model
         self.history = History()
-        self._ranker, self._new_id, self._clock = ranker or Ranker.load(), new_id, clock
-        self._limits = limits or Limits()
+        self._own_ranker, self._own_limits = ranker or Ranker.load(), limits or Limits()
+        self.use(model)
+        self._new_id, self._clock = new_id, clock
         self._pool = None if run is not None else ThreadPoolExecutor(1, "sotto-edits")
         self._run: Run = run or self._in_pool
         self._trees = Trees()
@@ -76,6 +76,10 @@ class NextEditor:
     def shown(self) -> Prediction | None:
         """What the user may see now: the last answer, moved along with the text since."""
         return self._shown
+
+    def use(self, model: EditModel | None, ranker: Weigher | None = None, limits: Limits | None = None) -> None:
+        """The model that is asked from now on; with a ranker and limits of its own, where those given first do not suit it."""
+        self.model, self._ranker, self._limits = model, ranker or self._own_ranker, limits or self._own_limits
 
     # What happens
 

@@ -19,10 +19,13 @@ from rich.table import Table
 
 from assistant.cancel import Cancel
 from assistant.types import EngineError, GenerateRequest, Part
+from lsp_server.commands.bench_next_edit_grow import made_up
 from lsp_server.commands.demo import SAMPLE
 from lsp_server.commands.demo_typist import Typist, choose_lines
 from lsp_server.commands.local import CommandError, fail, local_completer, percentile, read_source
 
+EDITED_LINES, WARM_UP = 2000, 5
+"""Of the file in which next edits are asked for, and the answers that do not count."""
 CANCEL_AFTER_S = (0.002, 0.06)
 """A cancel arrives between these moments after the request: in the prefill as well as in the decode."""
 
@@ -74,6 +77,32 @@ async def _editor(rounds: int, folder: Path, model: str, threads: int, say: Call
     }
 
 
+async def _next_edits(rounds: int, folder: Path, model: str, threads: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """``rounds`` parameters of a long made-up file get another name, and the next edit is asked for; the first ones warm up."""
+    text = made_up(EDITED_LINES)
+    target = folder / "long.py"
+    target.write_text(text, encoding="utf-8")
+    typist = Typist(target, text, folder / "data", lambda *_: None, model, threads)
+    times, found = [], 0
+    try:
+        await typist.open()
+        for number in range(rounds + WARM_UP):
+            say(f"next edit {number + 1} of {rounds + WARM_UP}")
+            start = typist.buffer.text.index("(source", 150 * number) + 1
+            took, is_there = await typist.time_edit(start, start + len("source"), f"origin_{number}")
+            times.append(took)
+            found += is_there and number >= WARM_UP
+    finally:
+        await typist.close()
+    times = times[WARM_UP:]
+    return {
+        "next_edit_p50_ms": percentile(times, 50),
+        "next_edit_p95_ms": percentile(times, 95),
+        "next_edits": len(times),
+        "next_edits_found": found,
+    }
+
+
 async def time_cancels(rounds: int, model: str, threads: int, say: Callable[[str], None]) -> dict[str, Any]:
     """From the moment a request is cancelled to the moment the engine has nothing to do."""
     text = read_source(SAMPLE)
@@ -108,6 +137,7 @@ def run(rounds: int, as_json: bool, model: str, threads: int) -> int:
     try:
         with console.status("measuring") as status, tempfile.TemporaryDirectory(prefix="sotto-bench-") as folder:
             report = asyncio.run(_editor(max(8, rounds), Path(folder), model, threads, status.update))
+            report |= asyncio.run(_next_edits(max(1, rounds), Path(folder), model, threads, status.update))
             report |= asyncio.run(time_cancels(max(1, rounds), model, threads, status.update))
     except (CommandError, EngineError) as error:
         return fail(str(error))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from assistant.config import Config
 from assistant.next_edit.locate import EditModel
 from assistant.next_edit.model_edits import ModelEdits
 from assistant.next_edit.patterns import Trees
@@ -28,14 +30,31 @@ from assistant.next_edit.replay_run import Seen, see
 from assistant.next_edit.replay_session import SessionError, session_moments
 from assistant.types import EngineError
 from lsp_server.commands.local import LOAD_TIMEOUT_S, CommandError, fail
+from lsp_server.edit_model import OwnEditModel
 from lsp_server.engine import EngineClient
+
+log = logging.getLogger("sotto.next_edit")
 
 
 @asynccontextmanager
-async def edit_model(model: str, threads: int, without: bool) -> AsyncIterator[EditModel | None]:
-    """The model's part, warm; ``None`` when none is wanted. Raises `EngineError`."""
+async def edit_model(
+    model: str, threads: int, without: bool, own: tuple[str, str] = ("", "auto")
+) -> AsyncIterator[EditModel | None]:
+    """The model's part, warm; ``None`` when none is wanted. ``own``: the settings nextEditModel and nextEditFormat.
+
+    Raises `EngineError`.
+    """
     if without:
         yield None
+        return
+    if own[0]:
+        config = Config(next_edit_model=own[0], next_edit_format=own[1], threads=threads, shared_engine=False)
+        users = OwnEditModel(config, log.warning)
+        try:
+            await users.wait_ready(LOAD_TIMEOUT_S)
+            yield users
+        finally:
+            await users.close()
         return
     engine = EngineClient(model=model, threads=threads)
     await engine.start()
@@ -90,7 +109,7 @@ def replayed(folders: Iterable[Path], count: int, seed: int) -> Iterator[tuple[s
 
 
 async def _bench(
-    data: Path, count: int, seed: int, without: bool, model: str, threads: int, console: Console
+    data: Path, count: int, seed: int, without: bool, own: tuple[str, str], model: str, threads: int, console: Console
 ) -> dict[str, Any]:
     histories, sessions = sources(data)
     ranker = Ranker.load()
@@ -98,7 +117,7 @@ async def _bench(
         *replayed(histories, count, seed),
         *((path.name, iter([list(session_moments(path))])) for path in sessions),
     ]
-    async with edit_model(model, threads, without) as edits:
+    async with edit_model(model, threads, without, own) as edits:
         seen = await watch(groups, count * len(histories) + len(sessions), edits, ranker, console)
     if not seen:
         raise CommandError(f"{data} has no change that can be replayed: Python, JavaScript and TypeScript files are")
@@ -111,6 +130,8 @@ def run(
     seed: int,
     without: bool,
     grow: Path | None,
+    own_model: str,
+    own_format: str,
     as_json: bool,
     model: str,
     threads: int,
@@ -124,7 +145,7 @@ def run(
         elif data is None:
             raise CommandError("name what to replay: --data DIR with git clones, or --data FILE with a recorded session")
         else:
-            answer = asyncio.run(_bench(data, count, seed, without, model, threads, console))
+            answer = asyncio.run(_bench(data, count, seed, without, (own_model, own_format), model, threads, console))
     except (CommandError, EngineError, HistoryError, SessionError, RankerError, OSError) as error:
         return fail(str(error))
     if as_json:

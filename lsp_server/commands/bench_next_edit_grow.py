@@ -55,12 +55,16 @@ def scene(lines: int, files: int, turn: int) -> Scene:
 
     Every turn it has another new name, as while it is typed: the text before the change is the same, the one after it is new.
     """
-    blocks = [_block(number) for number in range(max(1, lines // 5))]
-    before, number = "".join(blocks), len(blocks) // 2
+    before, number = made_up(lines), max(1, lines // 5) // 2
     start, name = before.index("(source", before.index(f"def step_{number}(")) + 1, f"origin{turn}"
     change = Change("grow:///0.py", before, start, "source", name, 1.0)
     others = tuple(_document(at, before) for at in range(1, files))
     return Scene(_document(0, change.after), start + len(name), others, (change,))
+
+
+def made_up(lines: int) -> str:
+    """A file of about so many lines: functions that call each other."""
+    return "".join(_block(number) for number in range(max(1, lines // 5)))
 
 
 def _block(number: int) -> str:

@@ -1,4 +1,4 @@
-"""`sotto next-edit train --edits DIR`: learn the ranker of next edits from the commits of git histories.
+"""`sotto train --edits DIR`: learn the ranker of next edits from the commits of git histories.
 
 From one or two histories, your own say, it learns how far to trust the rules there, on top of the ranker that comes with
 Sotto. From three on it learns a ranker of its own, judged on histories that each forest did not see. Nothing leaves this

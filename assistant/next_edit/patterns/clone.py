@@ -13,7 +13,18 @@ from itertools import islice
 from typing import NamedTuple
 
 from assistant.next_edit.patterns.context import Context, LinePair, Site
-from assistant.next_edit.patterns.tokens import Swap, Token, is_word, line_end, line_start, openness, places, swaps, tokens
+from assistant.next_edit.patterns.tokens import (
+    KEYWORDS,
+    Swap,
+    Token,
+    is_word,
+    line_end,
+    line_start,
+    openness,
+    places,
+    swaps,
+    tokens,
+)
 from assistant.next_edit.types import Candidate, Document
 
 MIN_FIXED = 3
@@ -24,10 +35,6 @@ AROUND = 2  # tokens beside the change that have to be the same
 _EXPRESSION = (
     r"((?:[^()\[\]{},;'\"`\n]|\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|\[[^\[\]\n]*\]|\{[^{}\n]*\}|\((?:[^()\n]|\([^()\n]*\))*\))+?)"
 )
-_KEPT = """and as assert async await break case catch class const continue def del do elif else except export extends false
-finally for from function if import in is lambda let new nonlocal not null of or pass raise return self static super
-switch this throw true try typeof undefined var while with yield None True False"""
-_WORDS = frozenset(_KEPT.split())
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -104,7 +111,7 @@ def _shape(
             fixed.append(a[i].text)
             parts.append(re.escape(a[i].text))
             i += 1
-    words = [text for text in fixed if is_word(text) and text not in _WORDS]
+    words = [text for text in fixed if is_word(text) and text not in KEYWORDS]
     if len(fixed) < MIN_FIXED or not words or not holes:
         return None
     gap = new_hi < len(b) and hi < len(a)  # the white space before what stays is the new line's
@@ -131,7 +138,7 @@ def _ends(text: str) -> bool:
 
 
 def _is_hole(text: str) -> bool:
-    return (is_word(text) and text not in _WORDS) or text[0].isdigit()
+    return (is_word(text) and text not in KEYWORDS) or text[0].isdigit()
 
 
 def _hole(holes: dict[str, int], text: str, strict: bool) -> str:

@@ -1,24 +1,28 @@
 """Tokens that were replaced by others are replaced where the same tokens stand between the same neighbours. Any language.
 
-The more neighbours are the same, the surer. Names that are variables are `rename`'s, whole lines `line_repeat`'s.
+The more neighbours are the same, the surer; rare tokens need none. Names that are
+variables are `rename`'s, whole lines `line_repeat`'s.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from assistant.next_edit.patterns.context import Context, Site
 from assistant.next_edit.patterns.edits import Edit
-from assistant.next_edit.patterns.tokens import is_word, line_end, line_start, openness, tokens
+from assistant.next_edit.patterns.tokens import KEYWORDS, is_word, line_end, line_start, openness, tokens
 from assistant.next_edit.types import Candidate, Document
 
 LEFT, RIGHT = 3, 2  # neighbours that are looked at
 MIN_SAME = 4  # tokens that are the same: replaced ones and neighbours
 KEPT = 0.4  # of the line; in one that was written anew, tokens only happen to be in one place
-MAX_SITES = 60
-FEW, MANY = 8, 24  # places of what was replaced; with more, it takes two examples, or three
+MAX_SITES = 200
+FEW, MANY = 8, 24  # places that are as much alike; with more, it takes two examples, or three
+RARE = 3  # places of what was replaced: with no more, its neighbours need not be the same
+RARE_KEPT = 0.75  # of the line, then
 BEST = 2  # how many degrees of likeness are proposed
 MAX_TOKENS = 24
 
@@ -46,7 +50,10 @@ def find(context: Context) -> Iterator[Candidate]:
 
 
 def _change(context: Context, edit: Edit) -> _Change | None:
-    if "\n" in edit.removed or "\n" in edit.inserted or openness(edit.removed) != openness(edit.inserted):
+    new = edit.inserted
+    if not edit.removed and new.strip()[:1] == ",":  # another item of a list, on its own line or not
+        new = " ".join(new.split())
+    if "\n" in edit.removed or "\n" in new or openness(edit.removed) != openness(new):
         return None
     base, start, end = edit.base, edit.old_start, edit.old_end
     before = [t.text for t in tokens(base, line_start(base, start), start)][-LEFT:]
@@ -60,7 +67,6 @@ def _change(context: Context, edit: Edit) -> _Change | None:
         return None
     document = context.scene.find(edit.uri)
     in_code = document is not None and context.before(document).is_code(start, max(start + 1, end))
-    new = edit.inserted
     if not old:  # with its neighbour, so that there is something to look for
         if not before or base[start - 1 : start] in "\n ":
             new_left = base[line_start(base, start) : start].rfind(before[-1]) if before else -1
@@ -88,27 +94,36 @@ def _repeated(context: Context, document: Document, changes: Sequence[_Change]) 
     if rarest not in text:
         return
     by_score: dict[tuple[int, int], list[Site]] = {}
-    count = 0
-    for start, end in _found(text, change.old):
-        count += 1
-        if count > MAX_SITES:
-            return
-        if context.is_touched(document, start, end) or not _is_alike(context, document, change, start, end):
+    places = list(islice(_found(text, change.old), MAX_SITES + 1))
+    count = len(places)
+    if count > MAX_SITES:
+        return
+    speaks = len(change.old) > 1 or _says_much(change.old[0])
+    kept = context.kept(change.edit)
+    least = 0 if count <= RARE and speaks and kept >= RARE_KEPT else 2 if len(changes) > 1 else 3
+    for start, end in places:
+        if context.is_touched(document, start, end) or _is_done(text, start, end, change.new):
             continue
         left, right = _same(text, start, end, changes)
-        if left + right + len(change.old) >= MIN_SAME and left + right >= (2 if len(changes) > 1 else 3):
+        enough = left + right >= least and (least == 0 or left + right + len(change.old) >= MIN_SAME)
+        if enough and (context.now(document).is_code(start, end) == change.in_code or (least == 0 and left + right == 0)):
             by_score.setdefault((left, right), []).append(Site(start, end, change.new))
-    if (count > FEW and len(changes) < 2) or (count > MANY and len(changes) < 3):
-        return
     best = sorted(by_score.items(), key=lambda item: (sum(item[0]), item[0]), reverse=True)
+    alike = 0
     for (left, right), sites in best[:BEST]:
+        alike += len(sites)
+        if (alike > FEW and len(changes) < 2) or (alike > MANY and len(changes) < 3):
+            return
         features = {
             "tokens": float(len(change.old)),
             "left": float(left),
             "right": float(right),
             "sites": float(count),
+            "alike": float(alike),
+            "said": float(sum(len(token) for token in change.old)),
+            "item": float(text[sites[0].end :].lstrip(" \t")[:1] in (*",)]}>;:=", "\n", "")),
             "grown": float(len(change.new)),
-            "kept": context.kept(change.edit),
+            "kept": kept,
             "in_code": float(change.in_code),
             "typing": float(context.is_typing(change.edit.uri, change.edit.start, change.edit.end)),
             "recent": float(change.edit.order == context.last_order),
@@ -137,9 +152,16 @@ def _in_word(text: str, at: int) -> bool:
     return 0 < at < len(text) and (text[at - 1].isalnum() or text[at - 1] in "_$") and (text[at].isalnum() or text[at] in "_$")
 
 
-def _is_alike(context: Context, document: Document, change: _Change, start: int, end: int) -> bool:
-    """Both in code or both not; and a variable's name is not a matter of neighbours."""
-    return context.now(document).is_code(start, end) == change.in_code
+def _says_much(token: str) -> bool:
+    """Whether a token alone is a thing of its own: a number of two digits, a name that is no common word."""
+    return len(token) > 1 if token[0].isdigit() else is_word(token) and len(token) > 2 and token not in KEYWORDS
+
+
+def _is_done(text: str, start: int, end: int, new: str) -> bool:
+    """Whether the longer text stands there already, in whatever lines."""
+    wanted = [t.text for t in tokens(new)]
+    stop = end + 3 * len(new) + 80
+    return len(new) > end - start and [t.text for t in tokens(text, start, stop)][: len(wanted)] == wanted
 
 
 def _same(text: str, start: int, end: int, changes: Sequence[_Change]) -> tuple[int, int]:

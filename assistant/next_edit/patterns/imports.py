@@ -71,6 +71,56 @@ def unused(context: Context) -> Iterator[Candidate]:
         yield from _unused(context, document, now)
 
 
+def spread(context: Context) -> Iterator[Candidate]:
+    """An import that the user has just written in one file, for the other files that are worked on: what needs it in one needs
+    it in its neighbours.
+    """
+    edited = list(_edited(context))
+    fresh: dict[tuple[str, str, str], list[tuple[Document, Statement, Name]]] = {}
+    for document, now in edited:
+        before = {(s.module, one.bound) for s in statements(context.composed(document).base, now.language) for one in s.names}
+        for statement in statements(document.text, now.language):
+            for one in statement.names:
+                if (statement.module, one.bound) not in before:
+                    fresh.setdefault((statement.kind, statement.module, one.bound), []).append((document, statement, one))
+    found = list(fresh.values())[:MAX_NAMES]
+    for document in dict.fromkeys([context.document, *(one for one, _ in edited)]) if found else ():
+        context.cancel.check()
+        now = context.now(document)
+        if now.tree is not None and now.language in ("python", *_SCRIPTS):
+            for written in found:
+                yield from _spread(context, document, now.language, written)
+
+
+def _spread(
+    context: Context, document: Document, language: str, written: list[tuple[Document, Statement, Name]]
+) -> Iterator[Candidate]:
+    other, statement, one = written[-1]
+    known = statements(document.text, language)
+    if other.uri == document.uri or _is_script(other) != _is_script(document):
+        return
+    if any(one.bound == name.bound for s in known for name in s.names):
+        return
+    module = _seen_from(document, other, statement.module, language)
+    plain = one.name.partition(".")[0] if statement.kind == "import" else one.name
+    origin = _Origin(statement.kind, module, one.name, one.bound if one.bound != plain else "", 1.0)
+    made = _written(document, known, language, origin)
+    if made is None:
+        return
+    theirs, ours = ({s.module for s in found} for found in (statements(other.text, language), known))
+    features = {
+        "used": float(one.bound in document.text),
+        "extends": float(made[1]),
+        "shared": len(theirs & ours) / max(1, len(theirs | ours)),
+        "beside": float(posixpath.dirname(_slashes(document.path)) == posixpath.dirname(_slashes(other.path))),
+        "edited": float(bool(context.edits_of(document.uri))),
+        "fresh_here": float(document.uri == context.document.uri),
+    }
+    yield from context.candidates(
+        "import_spread", document, [made[0]], f"'{one.bound}' was imported elsewhere", len(written), features
+    )
+
+
 def _edited(context: Context) -> Iterator[tuple[Document, Parsed]]:
     for document in context.documents:
         if not context.edits_of(document.uri):

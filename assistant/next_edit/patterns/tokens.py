@@ -12,6 +12,11 @@ from typing import NamedTuple
 
 TOKEN = re.compile(r"[^\W\d][\w$]*|\$[\w$]*|\d[\w.]*|[^\w\s]")
 WORD = re.compile(r"[^\W\d][\w$]*\Z")
+_KEPT = """and as assert async await break case catch class const continue def del do elif else except export extends false
+finally for from function if import in is lambda let new nonlocal not null of or pass raise return self static super
+switch this throw true try typeof undefined var while with yield None True False"""
+KEYWORDS = frozenset(_KEPT.split())
+"""Words that are no names, of Python and JavaScript."""
 
 
 class Token(NamedTuple):

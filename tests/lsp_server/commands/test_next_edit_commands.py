@@ -1,4 +1,4 @@
-"""`sotto bench next-edit` and `sotto next-edit train` on small made-up histories, by their front door, without the model."""
+"""`sotto bench next-edit` and `sotto train --edits` on small made-up histories, by their front door, without the model."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_training_on_several_histories_writes_a_ranker_of_its_own(
     clones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, kept = tmp_path / "deep" / "ranker.json", tmp_path / "moments.jsonl"
-    command = ["next-edit", "train", "--edits", str(clones), "--commits", "3", "--no-model", "--json"]
+    command = ["train", "--edits", str(clones), "--commits", "3", "--no-model", "--json"]
     assert main([*command, "--out", str(out), "--moments", str(kept)]) == 0
     answer = json.loads(capsys.readouterr().out)
     ranker = Ranker.load(out)
@@ -59,7 +59,7 @@ def test_training_on_one_history_adapts_the_shipped_ranker(
     clones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SOTTO_DATA_DIR", str(tmp_path))
-    assert main(["next-edit", "train", "--edits", str(clones / "project1"), "--commits", "3", "--no-model"]) == 0
+    assert main(["train", "--edits", str(clones / "project1"), "--commits", "3", "--no-model"]) == 0
     assert "candidates" in capsys.readouterr().out
     ranker = Ranker.load(tmp_path / "next_edit" / "ranker.json")
     assert ranker.alone.stage.trees == Ranker.load().alone.stage.trees
@@ -89,7 +89,7 @@ def test_a_recorded_session_is_replayed(tmp_path: Path, capsys: pytest.CaptureFi
         (["bench", "next-edit", "--data", "/nowhere/at/all"], "does not exist"),
         (["bench", "next-edit", "--data", "{empty}"], "no git history"),
         (["bench", "next-edit", "--data", "{file}"], "no recorded session"),
-        (["next-edit", "train", "--edits", "{empty}"], "no git history"),
+        (["train", "--edits", "{empty}"], "no git history"),
     ],
 )
 def test_mistakes_are_one_sentence(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.assistant.next_edit.patterns.scenes import after, run, scene
@@ -128,3 +130,11 @@ def test_the_import_follows_when_another_name_takes_the_place_of_the_last_use() 
 def test_no_import_follows_a_name_that_is_declared() -> None:
     before = "from urllib.parse import urlparse\n\ndef split(x):\n    pass\n\nprint(urlparse(x))\n"
     assert [c.rule for c in run("unused_import", scene(before, before.replace("urlparse(x)", "split(x)")))] == ["unused_import"]
+
+
+@pytest.mark.parametrize(("beside", "follows"), [("import os\n\nprint(os)\n", True), ("import json\n\nprint(json)\n", False)])
+def test_an_import_written_in_one_file_is_wanted_in_the_one_looked_at_next(beside: str, follows: bool) -> None:
+    before = "import os\n\nprint(os)\n"
+    edited = scene(before, "import json\n" + before, others={"pkg/other.py": beside})
+    looked_at = replace(edited, document=edited.others[0], others=(edited.document,), offset=0)
+    assert after("import_spread", looked_at) == ("import json\n" + beside if follows else beside)

@@ -67,8 +67,56 @@ def test_the_same_tokens_between_the_same_neighbours() -> None:
     before = 'a = get(row, "name", default=1)\nb = get(col, "name", default=2)\nc = "name"\n'
     now = before.replace('row, "name"', 'row, "label"')
     found = run("context_repeat", scene(before, now))
-    assert [c.text for c in found] == ["label"]
+    assert [c.text for c in found] == ["label", "label"]  # the second is a bare word: what that is worth, the ranker knows
     assert found[0].start == now.index("name")
+    assert found[0].features["left"] + found[0].features["right"] > 3
+    assert found[1].features["left"] + found[1].features["right"] < 3
+
+
+def test_a_common_word_is_followed_to_the_same_neighbours_only() -> None:
+    before = 'a = get(row, "name", default=1)\nb = get(col, "name", default=2)\n' + "name = name\n" * 4
+    now = before.replace('row, "name"', 'row, "label"')
+    assert [c.start for c in run("context_repeat", scene(before, now))] == [now.index("name")]
+
+
+def test_a_rare_number_is_followed_without_neighbours() -> None:
+    before = "plan(79)\nfor one in errors:\n    check(one)\nassert counter == 79\n"
+    found = run("context_repeat", scene(before, before.replace("plan(79)", "plan(80)")))
+    assert [c.text for c in found] == ["80"]
+
+
+def test_an_item_added_on_a_line_of_its_own_is_an_item_elsewhere() -> None:
+    before = "def f(self, alpha, beta):\n    pass\n\ndef g(self, alpha, beta):\n    pass\n"
+    now = before.replace("beta):", "beta,\n      gamma):", 1)
+    assert after("context_repeat", scene(before, now)) == now.replace("g(self, alpha, beta)", "g(self, alpha, beta, gamma)")
+
+
+def test_a_block_is_rewritten_where_the_same_block_stands_with_another_name() -> None:
+    call = "    value = api.{}.select(args)(state())\n    return value\n"
+    wrapped = "    value = api.{}.select(args)(\n        # because\n        state()\n    )\n    return value\n"
+    before = f"def a():\n{call.format('one')}\ndef b():\n{call.format('two')}"
+    now = before.replace(call.format("one"), wrapped.format("one"))
+    assert after("block_repeat", scene(before, now)) == now.replace(call.format("two"), wrapped.format("two"))
+
+
+def test_added_lines_follow_between_the_same_neighbours_at_their_indentation() -> None:
+    before = "def a():\n    start(x)\n    finish(x)\n\nif True:\n        start(x)\n        finish(x)\n"
+    now = before.replace("    start(x)\n    finish", "    start(x)\n    log(x)\n    finish", 1)
+    wanted = now.replace("        start(x)\n", "        start(x)\n        log(x)\n")
+    assert after("block_repeat", scene(before, now)) == wanted
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "start(x)\nfinish(x)\n\nstart(y, 1)\nfinish(x)\n",  # another shape
+        "start(x)\nfinish(x)\n\nstart(x)\nlog(x)\nfinish(x)\n",  # it is there already
+        "start(x)\nfinish(x)\n\nstart(x)\nbegin(x, 1)\nfinish(x)\n",  # not beside each other
+    ],
+)
+def test_added_lines_do_not_follow_elsewhere(before: str) -> None:
+    now = before.replace("start(x)\n", "start(x)\nlog(x)\n", 1)
+    assert run("block_repeat", scene(before, now)) == []
 
 
 def test_a_name_with_a_scope_is_not_a_matter_of_neighbours() -> None:
