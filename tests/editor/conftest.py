@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.editor.opening import Setup, open_window
 from tests.editor.tools import Missing, Tools
-from tests.editor.window import Window, open_window
+from tests.editor.window import Window
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -31,10 +32,23 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
         pytest.skip(str(reason))
 
 
+USE = "# what is gathered\n\nfrom bags import gather_all\n\n\nprint(gather_all(3))\n"
+"""Of a file that is there, and indexed, before any test begins."""
+
+SESSION = Setup(
+    record=True,
+    settings={"sotto.reviewOnCommit": True, "git.useEditorAsCommitInput": False, "git.enableSmartCommit": True},
+    files={
+        "user/User/snippets/python.json": '{"Pair": {"prefix": "pair", "body": ["${1:one} ${2:two}"]}}',
+        "project/use_bags.py": USE,
+    },
+)
+
+
 @pytest.fixture(scope="session")
 def window(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
     """A window of VS Code on a folder of its own, with the extension and a data folder of its own."""
-    with open_window(tools, tmp_path_factory.mktemp("window")) as one:
+    with open_window(tools, tmp_path_factory.mktemp("window"), SESSION) as one:
         yield one
 
 

@@ -15,8 +15,9 @@ from typing import cast
 
 import pytest
 
+from tests.editor.opening import open_window
 from tests.editor.tools import Tools
-from tests.editor.window import Window, open_window
+from tests.editor.window import Window
 
 WATCH = """() => {
   let pressed = 0;

@@ -14,12 +14,15 @@ const page = await browser.newPage({ viewport: { width: 1100, height: 700 } });
 page.setDefaultTimeout(60_000);
 
 const commands = {
+  before: ({ script }) => page.addInitScript({ content: script }).then(() => null),
   goto: ({ address }) => page.goto(address).then(() => null),
   press: ({ keys }) => page.keyboard.press(keys).then(() => null),
   type: ({ text, delay = 40 }) => page.keyboard.type(text, { delay }).then(() => null),
+  insert: ({ text }) => page.keyboard.insertText(text).then(() => null),
   click: ({ selector }) => page.click(selector).then(() => null),
   hover: ({ selector }) => page.hover(selector).then(() => null),
   evaluate: ({ script, argument = null }) => page.evaluate(`(${script})(${JSON.stringify(argument)})`),
+  framed: ({ script }) => Promise.all(page.frames().map((frame) => frame.evaluate(`(${script})()`).catch(() => null))),
   wait: async ({ script, argument = null, timeout = 60_000 }) => {
     const handle = await page.waitForFunction(`(${script})(${JSON.stringify(argument)})`, null, { timeout, polling: 50 });
     return handle.jsonValue();

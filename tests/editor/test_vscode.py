@@ -33,22 +33,11 @@ def ready(window: Window) -> Iterator[Window]:
 
 @pytest.fixture
 def ghost(ready: Window) -> str:
-    """A suggestion of several words stands at the cursor.
-
-    In a window that has just come up for the first time VS Code once asked for nothing at the first key: it is typed again.
-    """
-    for seconds in (15.0, 15.0, 60.0):
-        ready.type(".")
-        try:
-            text = ready.wait_ghost(seconds)
-        except AssertionError:
-            if seconds == 60.0:
-                raise
-            ready.press("Backspace")
-            continue
-        assert len(text) > 6
-        return text
-    raise AssertionError
+    """A suggestion of several words stands at the cursor."""
+    ready.type(".")
+    text = ready.wait_ghost()
+    assert len(text) > 6
+    return text
 
 
 def outcomes(window: Window) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.editor.conftest import USE
 from tests.editor.window import Window, until
 
 pytestmark = pytest.mark.editor
@@ -24,12 +25,19 @@ def marks(window: Window) -> list[str]:
     return found
 
 
-def rename(window: Window, name: str, text: str) -> None:
-    """Open a file of this text, and type ``breadth`` over the function's first parameter."""
+def rename(window: Window, name: str, text: str, old: str = "width", new: str = "breadth", tail: str = "") -> None:
+    """Open a file of this text, type ``tail`` behind it, and then over a name where it stands first."""
     window.open(name, text)
     window.wait_status("codicon-check")
-    window.press("Control+Home", *["ArrowRight"] * 9, *["Delete"] * 5)
-    window.type("breadth", delay=60)
+    window.type(tail)
+    before = text[: text.index(old)]
+    window.press("Control+Home", *["ArrowDown"] * before.count("\n"), "Home")
+    window.press(*["ArrowRight"] * len(before.split("\n")[-1]), *["Delete"] * len(old))
+    window.type(new, delay=60)
+
+
+def wait_marks(window: Window, *wanted: str) -> None:
+    until(lambda: marks(window) == list(wanted), lambda: f"{marks(window)}")
 
 
 @pytest.fixture
@@ -42,7 +50,8 @@ def test_tab_by_tab_to_the_end_of_a_rename(clean: Window) -> None:
     rename(clean, "rename.py", FUNCTION)
     lines = FUNCTION.replace("(width", "(breadth").split("\n")
     for line in (1, 2, 3):
-        until(lambda: marks(clean) == ["width", "breadth"], lambda: f"{marks(clean)}")
+        wait_marks(clean, "width", "breadth")
+        assert clean.ghost() == ""
         clean.press("Tab")  # jumps
         until(lambda line=line: clean.place()[0] == line + 1, lambda: f"{clean.place()}")  # type: ignore[misc]
         assert clean.text() == lines
@@ -50,10 +59,23 @@ def test_tab_by_tab_to_the_end_of_a_rename(clean: Window) -> None:
         lines[line] = lines[line].replace("width", "breadth")
         clean.wait_line(lines[line], line)
         assert clean.text() == lines
-    until(lambda: marks(clean) == [])
+    wait_marks(clean)
     taken = "select 1 from outcome join impression i on i.id = impression join opportunity o on o.id = i.opportunity"
     clean.close_all()
     until(lambda: len(clean.rows(f"{taken} where o.kind = 'next_edit' and outcome.kind = 'accepted' and final")) == 3)
+
+
+def test_the_next_edit_in_another_file_opens_it_at_the_place(clean: Window) -> None:
+    """That file lies in the folder and is not open: the project's index has found it."""
+    rename(clean, "bags.py", "def gather_all(count):\n    return list(range(count))\n", "gather_all", "collect_all")
+    until(lambda: any("use_bags.py:" in mark for mark in marks(clean)), lambda: f"{marks(clean)}")
+    clean.press("Tab")  # goes there
+    clean.wait("() => document.querySelector('.tab.active')?.dataset.resourceName === 'use_bags.py'")
+    wait_marks(clean, "gather_all", "collect_all")
+    line = clean.place()[0] - 1
+    assert "gather_all" in USE.split("\n")[line]
+    clean.press("Tab")  # takes it
+    clean.wait_line(USE.split("\n")[line].replace("gather_all", "collect_all"), line)
 
 
 def test_what_is_out_of_sight_is_pointed_to_and_escape_is_remembered(clean: Window) -> None:
@@ -61,10 +83,10 @@ def test_what_is_out_of_sight_is_pointed_to_and_escape_is_remembered(clean: Wind
     until(lambda: any("line 62" in mark for mark in marks(clean)), lambda: f"{marks(clean)}")
     clean.press("Tab")
     until(lambda: clean.place()[0] == 62, lambda: f"{clean.place()}")
-    until(lambda: marks(clean) == ["width", "breadth"], lambda: f"{marks(clean)}")
+    wait_marks(clean, "width", "breadth")
     clean.pause(1.0)  # a refusal within less is not one of what was read
     clean.press("Escape")
-    until(lambda: marks(clean) == [])
+    wait_marks(clean)
     assert clean.wait_rows(
         "select 1 from outcome join impression i on i.id = impression join opportunity o on o.id = i.opportunity"
         " where o.kind = 'next_edit' and outcome.kind = 'rejected' and outcome.how = 'notified'"
@@ -77,8 +99,43 @@ def test_what_is_out_of_sight_is_pointed_to_and_escape_is_remembered(clean: Wind
 
 def test_tab_still_indents(clean: Window) -> None:
     rename(clean, "indent.py", FUNCTION + "\n")
-    until(lambda: marks(clean) == ["width", "breadth"], lambda: f"{marks(clean)}")
+    wait_marks(clean, "width", "breadth")
     clean.press("Control+End")
     clean.pause(0.5)  # the cursor has moved when the page has drawn it; keys follow what the extension then says
     clean.press("Tab")
     clean.wait_line("    ")
+
+
+def test_tab_is_the_popups_and_then_the_snippets(clean: Window) -> None:
+    """A next edit waits all the while."""
+    rename(clean, "snippet.py", FUNCTION)
+    wait_marks(clean, "width", "breadth")
+    clean.press("ArrowRight", "ArrowRight", "Control+Space")
+    row = ".suggest-widget.visible .monaco-list-row.focused"
+    label = clean.wait(f"() => document.querySelector('{row}')?.getAttribute('aria-label')")
+    assert label.startswith("pair")
+    clean.press("Tab")
+    clean.wait_line("def area(breadth, one twoheight):", 0)
+    wait_marks(clean, "width", "breadth")
+    clean.press("Tab")
+    clean.type("three")
+    clean.wait_line("def area(breadth, one threeheight):", 0)
+    assert clean.text()[1:] == FUNCTION.split("\n")[1:]
+
+
+def test_tab_and_escape_are_the_ghost_texts_before_the_next_edits(clean: Window) -> None:
+    text = "import os\n\n\ndef area(width, height):\n    return width + height\n\n\ndef both(folder, first):\n    return os"
+    rename(clean, "both_kinds.py", text, tail=".pa")
+    wait_marks(clean, "width", "breadth")
+    clean.press("Control+End")
+    clean.command("Sotto: Suggest Here")
+    assert clean.wait_ghost()
+    clean.press("Escape")
+    clean.wait_no_ghost()
+    assert marks(clean) == ["width", "breadth"]
+    clean.command("Sotto: Suggest Here")
+    ghost = clean.wait_ghost()
+    clean.press("Tab")
+    clean.wait_line(f"    return os.pa{ghost}")
+    assert clean.text()[4] == "    return width + height"
+    assert clean.place()[0] == 9

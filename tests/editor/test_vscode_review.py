@@ -68,3 +68,21 @@ def test_a_dismissed_comment_does_not_come_back(reviewed: Window) -> None:
     reviewed.command("Sotto: Review Changes in This File")
     reviewed.pause(3)
     assert not reviewed.ask("evaluate", script="() => document.querySelector('.squiggly-warning') !== null")
+
+
+def test_a_commit_is_reviewed(window: Window) -> None:
+    """As long as `sotto.reviewOnCommit` says so; made by the editor's own command."""
+    for name, value in (("user.name", "a"), ("user.email", "a@b.c"), ("commit.gpgsign", "false")):
+        git(window.workspace, "config", name, value)
+    (window.workspace / "bag_commit.py").write_text(BAG)
+    git(window.workspace, "add", "bag_commit.py")
+    git(window.workspace, "commit", "-q", "-m", "before")
+    window.open("bag_commit.py", CHANGED)
+    window.wait_status("codicon-check")
+    window.command("Git: Commit All")
+    window.wait("() => document.activeElement.closest('.quick-input-widget') !== null")
+    window.type("after")
+    window.press("Enter")
+    window.wait("() => document.querySelector('.squiggly-warning')")
+    until(lambda: any("into" in label for label in remarks(window)), lambda: f"{remarks(window)}")
+    window.close_all()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zipfile
 
 import pytest
 
-from tests.editor.tools import Tools
+from tests.editor.tools import EXTENSION, Tools
 
 pytestmark = pytest.mark.editor
 
@@ -25,3 +26,16 @@ def test_it_is_small_and_complete(tools: Tools) -> None:
         assert f"extension/{step['media']['markdown']}" in sizes
     foreign = ("node_modules", "/src/", "/test/", ".ts", ".map")
     assert [name for name in sizes if any(part in name for part in foreign)] == []
+
+
+def test_no_dependency_has_a_known_advisory() -> None:
+    """Asked of the registry; not every mirror answers that."""
+    command = ["npm", "audit", "--omit=dev", "--json"]
+    try:
+        done = subprocess.run(command, cwd=EXTENSION, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"npm audit: {error}")
+    report = json.loads(done.stdout or "{}")
+    if "metadata" not in report:
+        pytest.skip(f"this registry answers no audit: {report.get('message', done.stderr[-200:])}")
+    assert report["metadata"]["vulnerabilities"]["total"] == 0, list(report["vulnerabilities"])

@@ -7,41 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
-import socket
 import sqlite3
 import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from tests.editor.tools import Tools
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PATIENCE_S = 60.0
 """For a window, a server and a model that start on a busy machine."""
-
-SETTINGS: dict[str, Any] = {
-    "security.workspace.trust.enabled": False,
-    "workbench.startupEditor": "none",
-    "workbench.secondarySideBar.defaultVisibility": "hidden",
-    "workbench.colorTheme": "Default Light Modern",
-    "telemetry.telemetryLevel": "off",
-    "extensions.autoUpdate": False,
-    "chat.disableAIFeatures": True,
-    "editor.minimap.enabled": False,
-    "files.autoSave": "off",
-    "sotto.minConfidence": 0,
-    "sotto.stopBelow": 0,
-    "sotto.budgetMs": 10_000,  # a busy machine is slow, not wrong
-    "sotto.eagerness": "eager",  # next edits: the sure ones and the likely ones
-}
 
 LINES = """() => [...document.querySelectorAll('.editor-instance .view-lines .view-line')]
   .sort((a, b) => parseFloat(a.style.top) - parseFloat(b.style.top))
@@ -94,6 +71,11 @@ class Window:
         lines: list[str] = self.ask("evaluate", script=LINES)
         return lines
 
+    def framed(self, script: str) -> list[Any]:
+        """What a function of no arguments gives in each frame of the page that can be asked."""
+        found: list[Any] = self.ask("framed", script=script)
+        return [one for one in found if one]
+
     def ghost(self) -> str:
         """The grey text now."""
         ghost: str = self.ask("evaluate", script=GHOST)
@@ -112,6 +94,15 @@ class Window:
     def status(self) -> dict[str, str]:
         status: dict[str, str] | None = self.ask("evaluate", script=STATUS)
         return status or {"text": "", "icon": "", "label": ""}
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Every message of editor and server until now, in a window that keeps them."""
+        lines = (self.folder / "traffic.jsonl").read_text("utf-8").splitlines() if self.has_traffic() else []
+        return [json.loads(line) for line in lines]
+
+    def has_traffic(self) -> bool:
+        """Whether the workspace's own server has ever spoken or been spoken to."""
+        return (self.folder / "traffic.jsonl").exists()
 
     def wait_status(self, pattern: str) -> None:
         """Wait until the item's icon, text and description together match."""
@@ -148,13 +139,17 @@ class Window:
         """Open a file of the workspace, written first if a text is given; the cursor stands at its end."""
         if text is not None:
             (self.workspace / name).write_text(text)
-        self._choose("Control+P", str(self.workspace / name), name)  # a whole path is looked up at once, a name searched for
+        path = self.workspace / name
+        self._choose("Control+P", str(path), path.name)  # a whole path is looked up at once, a name searched for
+        self._wait_front(path.name)
+        self.press("Control+End")
+
+    def _wait_front(self, name: str) -> None:
         self.wait(
             """name => document.querySelector('.tab.active')?.dataset.resourceName === name
               && document.querySelector('.editor-instance .monaco-editor.focused')""",
             name,
         )
-        self.press("Control+End")
 
     def toggle_theme(self) -> None:
         """Change the colours from light to dark, or back."""
@@ -162,6 +157,22 @@ class Window:
         before = self.ask("evaluate", script=dark)
         self.command("Preferences: Toggle between Light/Dark Themes")
         self.wait(f"() => ({dark})() !== {json.dumps(before)}")
+
+    def set(self, machine: bool = False, **settings: Any) -> None:
+        """Change the user's settings, or those of the machine that the server runs on; ``a__b`` stands for ``a.b``."""
+        path = self.folder / "user" / ("Machine" if machine else "User") / "settings.json"
+        fresh = {**json.loads(path.read_text()), **{name.replace("__", "."): value for name, value in settings.items()}}
+        if machine:
+            self._choose("Control+P", str(path), path.name)
+        else:
+            self.command("Preferences: Open User Settings (JSON)")
+        self._wait_front(path.name)
+        while self.text() != [""]:
+            self.press("Control+A", "Delete")
+        self.ask("insert", text=json.dumps(fresh))
+        self.press("Control+S")
+        until(lambda: path.read_text() == json.dumps(fresh), path.read_text)
+        self.command("View: Close Editor")
 
     def revert(self) -> None:
         """Forget what was typed into the file in front, and close it."""
@@ -223,104 +234,6 @@ def until(happened: Callable[[], bool], what: Callable[[], str] = lambda: "it di
     while not happened():
         assert time.monotonic() < deadline, what()
         time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def open_window(tools: Tools, folder: Path, **settings: Any) -> Iterator[Window]:
-    """Start everything, and end everything that was started."""
-    project = folder / "project"
-    project.mkdir(parents=True)
-    git(project, "init", "-q")
-    (project / ".git" / "info" / "exclude").write_text(".venv/\n")
-    (folder / "user" / "User").mkdir(parents=True)
-    (folder / "user" / "User" / "settings.json").write_text(json.dumps({**SETTINGS, **settings}))
-    environment = _environment(tools, folder)
-    code = [
-        str(tools.node),
-        str(tools.code_server),
-        "--user-data-dir",
-        str(folder / "user"),
-        "--extensions-dir",
-        str(folder / "ext"),
-    ]
-    subprocess.run([*code, "--install-extension", str(tools.extension)], env=environment, check=True, capture_output=True)
-    port = _free_port()
-    with (folder / "code-server.txt").open("w") as log:
-        server = subprocess.Popen(
-            [*code, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--config", "/dev/null", "--disable-telemetry",
-             "--disable-update-check", "--disable-workspace-trust", "--reconnection-grace-time", "2"],
-            env=environment, stdout=log, stderr=log, cwd=folder, start_new_session=True,
-        )  # fmt: skip
-        page = subprocess.Popen(
-            [str(tools.node), str(HERE / "page.mjs"), str(tools.playwright), tools.browser],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-        )  # fmt: skip
-        try:
-            _wait_for(port)
-            window = Window(folder, page, environment)
-            window.ask("goto", address=f"http://127.0.0.1:{port}/?folder={folder / 'project'}")
-            window.wait(f"() => ({STATUS})() !== null")
-            yield window
-        finally:
-            _end(page, server)
-
-
-def _environment(tools: Tools, folder: Path) -> dict[str, str]:
-    """The server of this checkout is the one of the workspace's environment; nothing of the user's own is touched.
-
-    PATH would not do: VS Code's server replaces it by the login shell's.
-    """
-    drop = ("DO_NOT_TRACK", "SOTTO_DATA_DIR", "VSCODE_IPC_HOOK_CLI")
-    clean = {key: value for key, value in os.environ.items() if key not in drop}
-    program = folder / "project" / ".venv" / "bin" / "sotto"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m lsp_server "$@"\n')
-    program.chmod(0o755)
-    return {
-        **clean,
-        "PATH": os.pathsep.join([str(tools.node.parent), clean.get("PATH", "")]),
-        "SOTTO_DATA_DIR": str(folder / "data"),
-        "EXTENSIONS_GALLERY": '{"serviceUrl":"","itemUrl":""}',  # else the page looks for extensions elsewhere
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-    }
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, "code-server did not start"
-            time.sleep(0.1)
-
-
-def _end(page: subprocess.Popen[str], server: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        if page.stdin is not None:
-            page.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        page.wait(20)
-    page.kill()
-    page.wait()
-    if page.stdout is not None:
-        page.stdout.close()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(20)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
 
 
 def git(folder: Path, *words: str) -> None:

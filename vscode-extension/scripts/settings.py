@@ -20,7 +20,7 @@ from assistant.config import Config  # noqa: E402
 from lsp_server.settings import camel  # noqa: E402
 
 JSON_TYPES: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
-MACHINE = ("model", "threads")
+MACHINE = ("model", "threads", "next_edit_model")
 """Settings that are about this machine, which an extension's sync must not carry to another one."""
 
 Json = dict[str, Any]

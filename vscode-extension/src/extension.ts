@@ -2,7 +2,8 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { registerCompletionCommands } from './completion/commands';
-import { Completions } from './completion/middleware';
+import { Completions, type Listener } from './completion/middleware';
+import { Missed } from './completion/missed';
 import { NextEdits } from './nextEdit/controller';
 import { DID_FOCUS } from './protocol';
 import { Reviews } from './review/controller';
@@ -23,8 +24,21 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Sotto', { log: true });
   const notify = (method: string, params: unknown): void => void session.client?.sendNotification(method, params);
   const quiet = new Quiet(() => monitor.refresh());
-  const listener = { busy: (n: number) => monitor.busy(n), answered: (shown: boolean) => monitor.answered(shown) };
-  const completions: Completions = new Completions(notify, (document, at) => quiet.isOn || nextEdits.claims(document, at), listener);
+  const missed = new Missed(() => session.client !== undefined);
+  const listener: Listener = {
+    asked: () => missed.asked(),
+    busy: (n) => monitor.busy(n),
+    answered: (shown, document) => {
+      missed.answered(document);
+      monitor.answered(shown);
+    },
+  };
+  const completions: Completions = new Completions(
+    notify,
+    (document, at) => quiet.isOn || nextEdits.claims(document, at),
+    (document, at) => nextEdits.willClaim(document, at),
+    listener,
+  );
   const own = path.join(context.globalStorageUri.fsPath, 'server');
   const session: Session = new Session(own, log, completions, (client) => monitor.attach(client));
   const monitor: Monitor = new Monitor(session, quiet, () => completions.latency);
@@ -42,7 +56,7 @@ export function activate(context: vscode.ExtensionContext): void {
   let offered = false;
   const command = (name: string, run: () => unknown): vscode.Disposable => vscode.commands.registerCommand(name, run);
   context.subscriptions.push(
-    log, quiet, monitor, item, nextEdits, reviews, dashboard,
+    log, quiet, missed, monitor, item, nextEdits, reviews, dashboard,
     monitor.onDidChange(draw),
     session.onDidChange(({ phase }) => {
       if (phase !== 'running') monitor.forget();
@@ -50,6 +64,7 @@ export function activate(context: vscode.ExtensionContext): void {
       void vscode.commands.executeCommand('setContext', 'sotto.running', phase === 'running');
       if (phase === 'running') {
         monitor.askSoon();
+        missed.served();
         focus(vscode.window.activeTextEditor);
       }
       if (phase === 'missing' && !offered) {

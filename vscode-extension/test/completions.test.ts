@@ -38,6 +38,8 @@ describe('completions', () => {
   const sent: [string, unknown][] = [];
   const heard: string[] = [];
   let quiet = false;
+  let overtaken = false;
+  let seems = false;
   let completions: Completions;
   const document = { uri: { toString: () => 'u' }, getText: () => 'os.path', offsetAt: (n: number) => n } as unknown as vscode.TextDocument;
   const at = (offset: number): vscode.Position => offset as unknown as vscode.Position;
@@ -55,11 +57,12 @@ describe('completions', () => {
 
   beforeEach(() => {
     sent.length = heard.length = 0;
-    quiet = false;
+    quiet = overtaken = seems = false;
     completions = new Completions(
       (method, params) => sent.push([method, params]),
       () => quiet,
-      { busy: (count) => heard.push(`busy ${count}`), answered: (shown) => heard.push(shown ? 'shown' : 'nothing') },
+      () => Promise.resolve(overtaken),
+      { asked: () => seems, busy: (count) => heard.push(`busy ${count}`), answered: (shown) => heard.push(shown ? 'shown' : 'nothing') },
     );
   });
 
@@ -85,6 +88,18 @@ describe('completions', () => {
     quiet = true;
     expect(await ask({ items: [item] })).toBeUndefined();
     expect(heard).toEqual([]);
+    expect(await ask({ items: [item] }, vscode.InlineCompletionTriggerKind.Invoke)).toEqual({ items: [item] });
+  });
+
+  it('takes a question that only seems to be asked by hand for what it is', async () => {
+    quiet = seems = true;
+    expect(await ask({ items: [item] }, vscode.InlineCompletionTriggerKind.Invoke)).toBeUndefined();
+  });
+
+  it('keeps back what a next edit comes before, unless asked by hand', async () => {
+    overtaken = true;
+    expect(await ask({ items: [item] })).toBeUndefined();
+    expect(sent).toEqual([]);
     expect(await ask({ items: [item] }, vscode.InlineCompletionTriggerKind.Invoke)).toEqual({ items: [item] });
   });
 

@@ -18,10 +18,12 @@ type Ask = (
 
 /** What happens here, for the status item. */
 export interface Listener {
+  /** The editor has a question, be it wanted or not. Returns whether it only seems to be asked by hand. */
+  asked(): boolean;
   /** The number of questions under way has changed. */
   busy(count: number): void;
   /** A question was answered and nobody has moved on meanwhile. */
-  answered(withSuggestion: boolean): void;
+  answered(withSuggestion: boolean, document: vscode.TextDocument): void;
 }
 
 /** Sends a notification to the server, if there is one. */
@@ -36,6 +38,7 @@ export class Completions {
   constructor(
     private readonly notify: Notify,
     private readonly isUnwanted: (document: vscode.TextDocument, position: vscode.Position) => boolean,
+    private readonly isOvertaken: (document: vscode.TextDocument, position: vscode.Position) => Promise<boolean>,
     private readonly listener: Listener,
   ) {}
 
@@ -46,20 +49,24 @@ export class Completions {
     token: vscode.CancellationToken,
     next: Ask,
   ): Promise<Answer> {
-    const isAutomatic = context.triggerKind === vscode.InlineCompletionTriggerKind.Automatic;
+    const automatic = vscode.InlineCompletionTriggerKind.Automatic;
+    const isAutomatic = this.listener.asked() || context.triggerKind === automatic;
     if (isAutomatic && this.isUnwanted(document, position)) return undefined;
     const asked = performance.now();
     this.listener.busy(++this.busy);
     let answer: Answer;
     try {
-      answer = await next(document, position, context, token);
+      answer = await next(document, position, isAutomatic ? { ...context, triggerKind: automatic } : context, token);
     } finally {
       this.listener.busy(--this.busy);
     }
+    const took = performance.now() - asked;
+    const isOvertaken = isAutomatic && answer && (await this.isOvertaken(document, position));
     if (token.isCancellationRequested) return undefined;
-    if (isAutomatic && answer) this.latency.add(performance.now() - asked);
+    if (isAutomatic && answer) this.latency.add(took);
+    if (isOvertaken) return undefined;
     const items = Array.isArray(answer) ? answer : (answer?.items ?? []);
-    if (answer) this.listener.answered(items.length > 0);
+    if (answer) this.listener.answered(items.length > 0, document);
     this.asked = items[0] && { uri: document.uri.toString(), version: document.version, offset: document.offsetAt(position) };
     if (items[0] !== undefined) this.show(document, items[0]);
     return answer;

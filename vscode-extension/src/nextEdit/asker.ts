@@ -11,6 +11,7 @@ export type Client = () => LanguageClient | undefined;
 export class Asker implements vscode.Disposable {
   private timer: NodeJS.Timeout | undefined;
   private running: vscode.CancellationTokenSource | undefined;
+  private waiting: (() => void)[] = [];
 
   constructor(
     private readonly client: Client,
@@ -19,12 +20,28 @@ export class Asker implements vscode.Disposable {
 
   /** Forget what was asked, and ask at this moment's cursor in a while. */
   soon(milliseconds: number): void {
-    this.stop();
+    clearTimeout(this.timer);
+    this.drop();
     this.timer = setTimeout(() => void this.ask(), milliseconds);
+  }
+
+  /** Resolves when nothing is to be asked and nothing asked is unanswered. */
+  settled(): Promise<void> {
+    return this.timer === undefined ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
   }
 
   stop(): void {
     clearTimeout(this.timer);
+    this.drop();
+    this.settle();
+  }
+
+  private settle(): void {
+    this.timer = undefined;
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
+  private drop(): void {
     this.running?.cancel();
     this.running?.dispose();
     this.running = undefined;
@@ -37,7 +54,10 @@ export class Asker implements vscode.Disposable {
   private async ask(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     const client = this.client();
-    if (editor === undefined || client === undefined || editor.selections.length > 1) return;
+    if (editor === undefined || client === undefined || editor.selections.length > 1) {
+      this.settle();
+      return;
+    }
     const source = new vscode.CancellationTokenSource();
     this.running = source;
     const { document, selection } = editor;
@@ -49,7 +69,10 @@ export class Asker implements vscode.Disposable {
     } catch {
       // cancelled, or the server is ending: nothing to show either way
     } finally {
-      if (this.running === source) this.running = undefined;
+      if (this.running === source) {
+        this.running = undefined;
+        this.settle();
+      }
       source.dispose();
     }
   }

@@ -53,8 +53,14 @@ export class NextEdits implements vscode.Disposable {
    * what follows from that comes before more text at the cursor.
    */
   claims(document: vscode.TextDocument, cursor: vscode.Position): boolean {
-    const right = document.lineAt(cursor.line).text.slice(cursor.character);
-    return this.stage !== 'none' && /[\p{L}\p{N}_]/u.test(right);
+    return this.stage !== 'none' && isInTheMiddle(document, cursor);
+  }
+
+  /** The same, as soon as it is known what follows from the latest change: ghost text would come and go otherwise. */
+  async willClaim(document: vscode.TextDocument, cursor: vscode.Position): Promise<boolean> {
+    if (!isInTheMiddle(document, cursor)) return false;
+    await this.asker.settled();
+    return this.claims(document, cursor);
   }
 
   /** Nothing is shown any more, and nothing asked. */
@@ -225,6 +231,11 @@ export class NextEdits implements vscode.Disposable {
     this.stage = stage;
     void vscode.commands.executeCommand('setContext', STAGE_KEY, stage);
   }
+}
+
+/** Code stands behind the cursor. */
+function isInTheMiddle(document: vscode.TextDocument, cursor: vscode.Position): boolean {
+  return /[\p{L}\p{N}_]/u.test(document.lineAt(cursor.line).text.slice(cursor.character));
 }
 
 /** A line on the screen to write beside: the cursor's, or the one nearest to it. */

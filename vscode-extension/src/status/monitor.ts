@@ -5,7 +5,6 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import type { Latency } from '../completion/latency';
-import type { Listener } from '../completion/middleware';
 import { isOurs } from '../documents';
 import { DID_CHANGE_STATUS, STATUS, type ServerReport, type ServerStatus } from '../protocol';
 import type { Session } from '../server/session';
@@ -17,7 +16,7 @@ const WORKING_MS = 200; // shorter work is not worth a spinner
 const ASK_MS = 250;
 const INTERNAL_ERROR = -32603; // of JSON-RPC: the server answers, but cannot work
 
-export class Monitor implements Listener, vscode.Disposable {
+export class Monitor implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
   private server: ServerStatus | undefined;

@@ -1,16 +1,18 @@
 /**
- * The dashboard: a process of its own, its page in the editor's simple browser. The process ends with the window.
+ * The dashboard: a process of its own, its page in the editor's simple browser, through a door. Both end with the window.
  * Knows the command and its first line; nothing of the pages.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as os from 'node:os';
 import * as vscode from 'vscode';
 import type { Session } from '../server/session';
+import { Door } from './door';
 
 const PATIENCE_MS = 20_000;
 
 export class Dashboard implements vscode.Disposable {
   private child: ChildProcess | undefined;
+  private door: Door | undefined;
 
   constructor(
     private readonly session: Session,
@@ -29,7 +31,9 @@ export class Dashboard implements vscode.Disposable {
     this.child = child;
     try {
       const address = await firstAddress(child);
-      const outside = await vscode.env.asExternalUri(vscode.Uri.parse(address, true));
+      const door = (this.door = await Door.open(address));
+      const outside = await vscode.env.asExternalUri(vscode.Uri.parse(door.address, true));
+      door.root = outside.path;
       await vscode.commands.executeCommand('simpleBrowser.show', outside.toString(true));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -39,6 +43,8 @@ export class Dashboard implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.door?.close();
+    this.door = undefined;
     this.child?.kill();
     this.child = undefined;
   }
