@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from assistant.cancel import Cancel
 from lsp_server.buffers import Buffer
 from lsp_server.from_lsp import path_of
 from lsp_server.positions import Lines
 from lsp_server.protocol import DRAFT_COMMAND
 
 if TYPE_CHECKING:
-    from assistant.review.comment import Draft
+    from assistant.types import TextModel
     from assistant.workspace.index import WorkspaceIndex
     from lsp_server.client import Client
     from lsp_server.workspace import Workspace
@@ -52,17 +53,26 @@ def actions(buffer: Buffer, line: int) -> list[types.CodeAction]:
     ]
 
 
-async def edit(workspace: Workspace, buffer: Buffer, line: int, intent: str, client: Client) -> types.WorkspaceEdit | None:
-    """The edit that writes the draft; ``None`` where there is nothing to say, or a comment already."""
-    from assistant.review.comment import draft
+async def edit(
+    workspace: Workspace, buffer: Buffer, line: int, intent: str, client: Client, model: TextModel | None
+) -> types.WorkspaceEdit | None:
+    """The edit that writes the draft, worded by ``model`` where there is one and it says what the code bears out; ``None``
+    where there is nothing to say, or a comment already.
+    """
+    from assistant.review import comment
+    from assistant.review.instructed.describe import describe
 
-    path = path_of(buffer.uri)
+    path = path_of(buffer.uri) or ""
+    bare = comment.undocumented(buffer.text, buffer.language, line, path)
+    if bare is None:
+        return None
 
-    def ask(index: WorkspaceIndex | None) -> Draft | None:
-        return draft(buffer.text, buffer.language, line, intent, path or "", index)
+    def ask(index: WorkspaceIndex | None) -> list[str]:
+        return comment.facts(*bare, intent, path, index)
 
-    made = await workspace.ask(ask)
-    made = made if made is not None else ask(None)
+    said = await workspace.ask(ask) or ask(None)
+    own = await describe(model, *bare, intent, said, Cancel()) if model is not None else []
+    made = comment.placed(*bare, own or said)
     if made is None:
         return None
     place = types.Position(*Lines(buffer.text).position(made.offset, client.encoding))

@@ -7,6 +7,7 @@ comment.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from assistant.review import changes as change_sets
 from assistant.review import report
 from assistant.review.dismissed import Memory
 from assistant.review.git import Git
+from assistant.review.instructed.advise import advise
 from assistant.review.linter_runs import run as run_linters
 from assistant.review.overview import overview
 from assistant.review.project import IndexProject, TreeProject
@@ -22,7 +24,7 @@ from assistant.review.rank import Comment
 from assistant.review.rules import ALL
 from assistant.review.service import Review, Reviewer
 from assistant.review.types import ChangeSet, Project
-from assistant.types import JsonObject
+from assistant.types import JsonObject, TextModel
 from assistant.workspace.index import WorkspaceIndex
 
 BUDGET_S = 15.0
@@ -72,6 +74,10 @@ class ReviewRun:
         for comment in self.reviewer.stream():
             tell(comment)
 
+    async def advised(self, model: TextModel) -> None:
+        """What the user's own model adds, to be chosen from by the next `finish`."""
+        self.reviewer.add([one async for one in advise(self.reviewer.changes, self._project, model, self.cancel)])
+
     def finish(self, features: Mapping[int, Mapping[str, float]]) -> Review:
         """Choose among what is left."""
         return self.reviewer.finish(features)
@@ -102,4 +108,7 @@ class ReviewRun:
         covered = index is not None and any(root == one or root.startswith(one.rstrip(os.sep) + os.sep) for one in index.roots)
         if index is not None and covered and where.side == "disk":
             return IndexProject(index, root, changes)
-        return TreeProject(git, where, changes, self._why_excluded)
+        project = TreeProject(git, where, changes, self._why_excluded)
+        if any(one.hunks for one in changes.files):
+            threading.Thread(target=project.load, daemon=True).start()  # git and the disk answer while the first file is read
+        return project

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from lsp_server.background import Background
 from lsp_server.buffers import Buffer
 from lsp_server.comments import Comments, Live, pinned
 from lsp_server.from_lsp import path_of
+from lsp_server.review_model import ReviewModel
 
 if TYPE_CHECKING:
     from assistant.review.dismissed import Memory
@@ -63,6 +64,7 @@ class Reviews:
         self.comments = Comments()
         self._data_dir, self._show, self._warn = data_dir, show, warn
         self._folder, self._index, self._model = folder, index, model
+        self.own = ReviewModel(config, warn)
         self._journal, self._excluded, self._new_id = journal, excluded, new_id
         self._config = config
         self._open: dict[str, Buffer] = {}
@@ -123,6 +125,7 @@ class Reviews:
     def configure(self, config: Config) -> None:
         """Settings in force; switched off, nothing stays on the screen."""
         self._config = config
+        self.own.configure(config)
         if config.review == "off":
             for live in self.comments:
                 self.comments.drop(live.id)
@@ -176,13 +179,22 @@ class Reviews:
         run.cancel.check()
         features = await opinions(run.reviewer.waiting, run.reviewer.text, self._model(), run.cancel)
         run.cancel.check()
-        review = run.finish(features)
-        for comment in review.comments:
-            self._add(run, comment, automatic)
+        review = self._finished(run, features, automatic)
+        own = await self.own.ready()
+        if own is not None:
+            await run.advised(own)
+            run.cancel.check()
+            review = self._finished(run, {}, automatic)
         self._replace(run, review)
         for comment in review.hidden:
             self._journal().commented("", comment, run.named(comment.finding.path), automatic)
         return await self._work.run(lambda: run.report(review))
+
+    def _finished(self, run: ReviewRun, features: Mapping[int, Mapping[str, float]], automatic: bool) -> Review:
+        review = run.finish(features)
+        for comment in review.comments:
+            self._add(run, comment, automatic)
+        return review
 
     def _add(self, run: ReviewRun, comment: Comment, automatic: bool) -> None:
         """Show a comment of the review under way, where its lines are by now; once."""

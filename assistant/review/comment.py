@@ -53,13 +53,29 @@ def draft(
     """The draft for the function whose header begins on ``line``; ``None`` without one, with a comment there already, or
     when the code says nothing to this intent.
     """
-    name = languages.resolve(language, path)
-    page = page_of(text, name)
+    bare = undocumented(text, language, line, path)
+    if bare is None:
+        return None
+    page, function = bare
+    return placed(page, function, facts(page, function, intent, path, index))
+
+
+def undocumented(text: str, language: str, line: int, path: str = "") -> tuple[Page, Function] | None:
+    """The function whose header begins on ``line``, if it has a body and no comment yet."""
+    page = page_of(text, languages.resolve(language, path))
     function = _at(page, line) if page is not None else None
     if page is None or function is None or function.body is None or _is_documented(page, function):
         return None
-    callers = list(_callers(function, path, index)) if intent in ("why", "use") else []
-    said = _said(page, function, intent, callers)
+    return page, function
+
+
+def facts(page: Page, function: Function, intent: str, path: str, index: WorkspaceIndex | None) -> list[str]:
+    """What the code says to an intent, as lines of a comment; none when it says nothing."""
+    return _said(page, function, intent, list(_callers(function, path, index)) if intent in ("why", "use") else [])
+
+
+def placed(page: Page, function: Function, said: list[str]) -> Draft | None:
+    """The comment with these lines, where the language wants it."""
     return (_docstring if page.language == "python" else _jsdoc)(page, function, said) if said else None
 
 
@@ -78,21 +94,20 @@ def _is_documented(page: Page, function: Function) -> bool:
 
 
 def _said(page: Page, function: Function, intent: str, callers: list[Caller]) -> list[str]:
-    """The lines of the comment; none when there is nothing to say."""
     if intent == "what":
         return _what(page, function)
     if intent == "why" and callers:
         shown = [f"{one.inside or 'module level'} ({one.path}:{one.line + 1})" for one in callers[:MOST_CALLERS]]
         more = f" and {len(callers) - len(shown)} more" if len(callers) > len(shown) else ""
-        return _wrapped(f"Called by {_listed(shown)}{more}.")
+        return wrapped(f"Called by {_listed(shown)}{more}.")
     if intent == "use" and callers:
         one = callers[0]
         return [f"As in {one.path}:{one.line + 1}: {one.code}"]
     if intent == "how":
         calls = list(dict.fromkeys(_calls(page, function)))
         more = ", ..." if len(calls) > MOST_CALLS else ""
-        return _wrapped(f"Calls {', then '.join(calls[:MOST_CALLS])}{more}.") if calls else []
-    return [f"{fact}." for fact in _properties(page, function)] if intent == "property" else []
+        return wrapped(f"Calls {', then '.join(calls[:MOST_CALLS])}{more}.") if calls else []
+    return [f"{fact}." for fact in properties(page, function)] if intent == "property" else []
 
 
 def _what(page: Page, function: Function) -> list[str]:
@@ -133,7 +148,8 @@ def _calls(page: Page, function: Function) -> Iterator[str]:
             yield name
 
 
-def _properties(page: Page, function: Function) -> Iterator[str]:
+def properties(page: Page, function: Function) -> Iterator[str]:
+    """What holds of a function by its own code: how it is called, what it raises, what it sets."""
     body = function.body
     if function.is_async:
         yield "Is a coroutine; await it" if page.language == "python" else "Returns a promise"
@@ -213,7 +229,8 @@ def _listed(names: Iterable[str]) -> str:
     return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
 
 
-def _wrapped(text: str) -> list[str]:
+def wrapped(text: str) -> list[str]:
+    """The lines of a comment of usual width."""
     lines, line = [], ""
     for word in text.split(" "):
         if line and len(line) + 1 + len(word) > WIDTH:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from assistant.review import changes
+from assistant.review import changes, mechanical
 from assistant.review.diff import hunks
 from assistant.review.git import Git, GitError
 from assistant.review.rules.page import page_of
@@ -191,7 +191,8 @@ def _commit(git: Git, blobs: Blobs, commit: str, title: str, name: str) -> Row |
         new = None if one.status == "D" else blobs.text(one.new_id)
         if (old is None and one.status != "A") or (new is None and one.status != "D"):
             return None
-        files[one.path] = [old, new]
+        if mechanical.why_not(one.path, new if new is not None else old or "") is None:
+            files[one.path] = [old, new]
     row = Row(f"{name}@{commit[:12]}", "ordinary", title, files, git=git.root, tree=commit)
     return row if files and len(files) <= MOST_FILES and row.changed_lines <= MOST_CHANGED else None
 

@@ -83,7 +83,7 @@ async def _score(model: TextModel, path: str, text: str, start: int, end: int, t
     assert model.info is not None
     first, last = max(0, start - BEFORE), min(len(text), end + AFTER)
     site = Site(text, start, "", path, text[first:start], text[end:last], first, last, "    ")
-    score = await model.score(ScoreRequest(fim(model.info.family, site), target))
+    score = await model.score(ScoreRequest(fim(model.info.layout, site), target))
     return (score.bits / score.bytes if score.bytes else math.nan), score.worst
 
 

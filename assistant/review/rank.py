@@ -48,7 +48,11 @@ class Comment:
 
 @cache
 def shipped() -> tuple[float, Mapping[str, tuple[float, float]]]:
-    """How many readers a rule's own confidence counts for, and how many agreed and disagreed with each rule."""
+    """How many readers a rule's own confidence counts for, and how many agreed and disagreed with each rule.
+
+    Counted on 1,500 accepted commits, and on fixes turned round as if one change in twenty brought a bug in: a rule that asks
+    whether something was meant to go is seldom right about what was accepted, and that is not all that is reviewed.
+    """
     data = json.loads((Path(__file__).parent / "prior.json").read_text("utf-8"))
     return float(data["strength"]), {name: (float(right), float(wrong)) for name, (right, wrong) in data["rules"].items()}
 

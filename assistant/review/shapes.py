@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from assistant.review.diff import hunks
 from assistant.review.rules.page import Page, page_of, within
+from assistant.review.rules.tokens import differing, tokens
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -32,38 +33,14 @@ def shape_of(right: str, wrong: str, language: str) -> str:
     if old is None or new is None:
         return ""
     pieces = hunks(right, wrong)
-    before = [token for one in pieces for token in _tokens(old, one.old_start, one.old_end)]
-    after = [token for one in pieces for token in _tokens(new, one.new_start, one.new_end)]
-    lost, come = _differing(old, new, before, after)
+    before = [token for one in pieces for token in tokens(old, one.old_start, one.old_end)]
+    after = [token for one in pieces for token in tokens(new, one.new_start, one.new_end)]
+    lost, come = differing(old, new, before, after)
     if not lost and not come:
         return ""
     if max(len(lost), len(come)) > MOST_TOKENS:
         return "rewrite"
     return _named(old, new, lost, come, before, after)
-
-
-def _tokens(page: Page, start: int, end: int) -> list[Node]:
-    found: list[Node] = []
-    pending = [page.root]
-    while pending:
-        node = pending.pop()
-        if node.end_point[0] < start or node.start_point[0] >= end or node.type == "comment":
-            continue
-        if node.child_count == 0 or node.type in ("string", "template_string"):
-            if start <= node.start_point[0] < end and page.src(node).strip():
-                found.append(node)
-        else:
-            pending.extend(reversed(node.children))
-    return found
-
-
-def _differing(old: Page, new: Page, before: list[Node], after: list[Node]) -> tuple[list[Node], list[Node]]:
-    """The tokens between the common beginning and the common end."""
-    a, b = [old.src(node) for node in before], [new.src(node) for node in after]
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    rest = min(len(a), len(b)) - start
-    end = next((i for i in range(rest) if a[-1 - i] != b[-1 - i]), rest)
-    return before[start : len(a) - end], after[start : len(b) - end]
 
 
 def _named(old: Page, new: Page, lost: list[Node], come: list[Node], before: list[Node], after: list[Node]) -> str:

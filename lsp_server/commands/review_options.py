@@ -47,4 +47,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     review.add_argument(
         "--results", action="append", default=[], type=Path, metavar="FILE", help="a linter's SARIF or JSON to merge"
     )
+    review.add_argument(
+        "--review-model", default="", metavar="PLACE", help="also ask this instruct model: a folder or an id in the hub's cache"
+    )
     review.add_argument("--no-model", action="store_true", help="do not start the model, which helps to choose among comments")

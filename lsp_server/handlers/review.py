@@ -85,7 +85,8 @@ async def draft(server: AssistantServer, *arguments: Any) -> None:
     uri, line, intent = arguments[:3]
     buffer = server.buffers.get(uri) if isinstance(uri, str) else None
     if buffer is not None and isinstance(line, int) and isinstance(intent, str):
-        edit = await drafts.edit(server.app.workspace, buffer, line, intent, server.client)
+        model = await server.app.reviews.own.ready()
+        edit = await drafts.edit(server.app.workspace, buffer, line, intent, server.client, model)
         if edit is None:
             server.app.warn("Sotto: the code says nothing that such a comment could hold.")
         else:

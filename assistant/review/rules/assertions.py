@@ -52,7 +52,7 @@ def _python(page: Page, function: Function) -> Iterator[Problem]:
         )
     last = next(iter(statements(function.body)[-1:]), None)
     computed = last is not None and last.type == "expression_statement" and _is_value(last)
-    if _CHECKS.search(text) or _SMOKE.search(function.name) or not computed or _has_helpers(page, function):
+    if _CHECKS.search(text) or _SMOKE.search(function.name) or not computed or _has_helpers(function):
         return
     if any("xfail" in mark or "skip" in mark or "raises" in mark or "benchmark" in mark for mark in function.decorators):
         return
@@ -74,8 +74,8 @@ def _is_value(statement: Node) -> bool:
     return left is not None and left.type == "identifier"
 
 
-def _has_helpers(page: Page, function: Function) -> bool:
-    """Whether the test is called with fixtures that may check, or defines functions that do."""
+def _has_helpers(function: Function) -> bool:
+    """Whether the test defines functions, or enters contexts, that may check."""
     return bool(within(function.body, "function_definition", "class_definition", "with_statement"))
 
 
@@ -85,7 +85,9 @@ def _script(page: Page) -> Iterator[Problem]:
         if value is None:
             continue
         text = page.src(value)
-        if value.type == "call_expression" and page.src(field(value, "function")) == "expect":
+        arguments = field(value, "arguments")
+        is_alone = arguments is not None and arguments.named_child_count == 1  # a second one may name the matcher
+        if value.type == "call_expression" and page.src(field(value, "function")) == "expect" and is_alone:
             yield Problem(
                 statement, "`expect(...)` alone checks nothing: a matcher is missing.", severity="high", confidence=0.95
             )

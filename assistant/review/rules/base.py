@@ -62,7 +62,7 @@ class _Base:
     def __call__(self, change: FileChange, changes: ChangeSet, project: Project, cancel: Cancel) -> Iterable[Finding]:
         """The findings of one changed file. Never raises; a mistake of ours costs this rule's findings in this file."""
         view = View(change, changes, project, cancel)
-        if view.language not in self.languages or view.new is None:
+        if view.language not in self.languages or view.new is None or view.is_sample:
             return []
         try:
             return [self._finding(view, problem) for problem in self._problems(view)]

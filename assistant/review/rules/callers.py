@@ -6,7 +6,6 @@ file, through ``self`` or the class's name. Calls through an object of unknown t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ def check(view: View) -> Iterator[Problem]:
     for pair in view.pairs():
         view.cancel.check()
         old, new = parameters_of(pair.old), parameters_of(pair.new)
-        shapes = _shape(pair.before, pair.old), _shape(pair.after, pair.new)
+        shapes = _shape(pair.old), _shape(pair.new)
         turned = pair.new.is_async and not pair.old.is_async
         if old == new and (shapes[0] == shapes[1] or None in shapes) and not turned:
             continue
@@ -51,7 +50,7 @@ def _is_plain(function: Function) -> bool:
     return marks <= set(_KEEPING) and all(p.name for p in function.parameters if p.kind != "star")
 
 
-def _shape(page: Page, function: Function) -> int | None:
+def _shape(function: Function) -> int | None:
     """How many values every return gives as a tuple; 0 for no tuple; ``None`` when they differ or nobody can say."""
     if function.body is None or within(function.body, "yield", "yield_expression", stop=FUNCTIONS):
         return None
@@ -95,14 +94,25 @@ def _others(view: View, name: str) -> Iterator[str]:
     """Files that call something of this name and may import the changed one: to parse all that have the name takes seconds."""
     if not name:
         return
-    called = re.compile(rf"(?<!def )(?<!function )\b{re.escape(name)}\s*(?:<[^()]*>\s*)?\(")
     stem = view.path.rpartition("/")[2].partition(".")[0]
     for path in view.project.naming(name, MOST_FILES):
         if path == view.path or languages.language_of(path) not in BOTH:
             continue
         text = view.project.read(path) or ""
-        if (stem in ("__init__", "index") or stem in text) and called.search(text):
+        if (stem in ("__init__", "index") or stem in text) and _is_called(text, name):
             yield path
+
+
+def _is_called(text: str, name: str) -> bool:
+    """Whether a bracket follows the name somewhere where it is not defined. By plain search: most files fail at once."""
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        rest = text[end : end + 40].lstrip()
+        if rest.startswith(("(", "<")) and not text[max(0, at - 9) : at].endswith(("def ", "function ")):
+            return True
+        at = text.find(name, end)
+    return False
 
 
 def _page(view: View, path: str) -> Page | None:
@@ -139,10 +149,10 @@ def _misfit(
     if given is None or misfit(old, given):
         return None
     why = misfit(new, given)
-    if not why:
+    if not why or (why.endswith("not given") and _may_lack(page, call)):
         return None
     where = field(pair.new.node, "parameters") or pair.new.node
-    edits = _edits(pair, call, page, given, old, new)
+    edits = _edits(given, old, new)
     return Problem(
         call,
         f"This call fitted {pair.new.name} before this change and does not now: {why}.",
@@ -155,9 +165,13 @@ def _misfit(
     )
 
 
-def _edits(
-    pair: Pair, call: Node, page: Page, given: Call, old: tuple[Parameter, ...], new: tuple[Parameter, ...]
-) -> tuple[tuple[int, int, str], ...]:
+def _may_lack(page: Page, call: Node) -> bool:
+    """Whether an argument may be left out: in JavaScript it is undefined then; a type checker was told to expect it."""
+    above = page.lines[max(0, call.start_point[0] - 1)]
+    return page.language == "javascript" or "@ts-" in above or "type: ignore" in page.lines[call.start_point[0]]
+
+
+def _edits(given: Call, old: tuple[Parameter, ...], new: tuple[Parameter, ...]) -> tuple[tuple[int, int, str], ...]:
     """A keyword that was renamed."""
     names = [p.name for p in old], [p.name for p in new]
     gone = [name for name in names[0] if name not in names[1]]

@@ -39,7 +39,7 @@ def check(page: Page) -> Iterator[Problem]:
         yield from _chain(page, node)
     if page.language == "python":
         for node in page.of("assert_statement"):
-            yield from _asserted(page, node)
+            yield from _asserted(node)
         for node in page.of(*_IFS):
             yield from _tested(page, node)
 
@@ -117,7 +117,7 @@ def _opposed(page: Page, node: Node, operator: str, one: Node, two: Node) -> Ite
     left2, second, right2 = _sides(page, two)
     if None in (left, right, left2, right2) or first != second or squeezed(page.src(left)) != squeezed(page.src(left2)):
         return
-    if not (_is_literal(page, right) and _is_literal(page, right2)) or page.src(right) == page.src(right2):
+    if not (_is_literal(right) and _is_literal(right2)) or page.src(right) == page.src(right2):
         return
     if (operator in _OR and first in _UNEQUAL) or (operator in _AND and first in _EQUAL):
         if left is not None and _does_something(left):
@@ -137,7 +137,7 @@ def _opposed(page: Page, node: Node, operator: str, one: Node, two: Node) -> Ite
         )
 
 
-def _is_literal(page: Page, node: Node | None) -> bool:
+def _is_literal(node: Node | None) -> bool:
     if node is None or (node.type == "string" and within(node, "interpolation")):
         return False
     return node.type in _LITERALS or node.type in ("none", "true", "false", "null", "undefined")
@@ -199,7 +199,7 @@ def _conditions(node: Node) -> Iterator[Node]:
                 here = part.named_children[0]
 
 
-def _asserted(page: Page, node: Node) -> Iterator[Problem]:
+def _asserted(node: Node) -> Iterator[Problem]:
     value = nth(node, 0)
     if value is not None and value.type == "tuple" and value.named_child_count and node.named_child_count == 1:
         parts = value.named_children
@@ -218,7 +218,7 @@ def _asserted(page: Page, node: Node) -> Iterator[Problem]:
 def _tested(page: Page, node: Node) -> Iterator[Problem]:
     """A function that is not called, a tuple, or a literal as a condition."""
     condition = nth(node, 1) if node.type == "conditional_expression" else field(node, "condition")
-    for part in _all_operands(page, condition):
+    for part in _all_operands(condition):
         inner = bare(nth(part, 0) if part.type == "not_operator" else part)
         if inner is None:
             continue
@@ -242,7 +242,8 @@ def _tested(page: Page, node: Node) -> Iterator[Problem]:
 def _walrus(page: Page, node: Node) -> Iterator[Problem]:
     """``if x := f() not in (...)``: the name gets the answer of the comparison."""
     value, name = field(node, "value"), page.src(field(node, "name"))
-    if value is None or value.type != "comparison_operator":
+    is_set_apart = node.parent is not None and node.parent.type == "parenthesized_expression"  # and so meant
+    if value is None or value.type != "comparison_operator" or is_set_apart:
         return
     first = nth(value, 0)
     yield Problem(
@@ -254,7 +255,7 @@ def _walrus(page: Page, node: Node) -> Iterator[Problem]:
     )
 
 
-def _all_operands(page: Page, condition: Node | None) -> list[Node]:
+def _all_operands(condition: Node | None) -> list[Node]:
     found: list[Node] = []
     pending = [condition] if condition is not None else []
     while pending:

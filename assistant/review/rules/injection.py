@@ -55,7 +55,7 @@ def _built(page: Page, call: Node, text: Node, function: Function, kind: str) ->
     if not _is_built(page, source) or (kind == "SQL" and not _SQL.search(page.src(source))):
         return
     names = set(function.names) - {"self", "cls"}
-    value = next((node for node in _values(page, source) if page.src(node) in names and not _is_safe(page, node, source)), None)
+    value = next((node for node in _values(source) if page.src(node) in names and not _is_safe(page, node, source)), None)
     if value is None:
         return
     done = "runs as part of the statement" if kind == "SQL" else "runs as part of the command"
@@ -81,7 +81,7 @@ def _is_built(page: Page, node: Node) -> bool:
     return node.type == "call" and page.src(field(field(node, "function"), "attribute")) == "format"
 
 
-def _values(page: Page, node: Node) -> Iterator[Node]:
+def _values(node: Node) -> Iterator[Node]:
     for found in within(node, "identifier"):
         parent = found.parent
         if parent is not None and not (parent.type == "attribute" and field(parent, "object") != found):

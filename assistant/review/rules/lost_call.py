@@ -27,6 +27,14 @@ _ENDS = {
     "stop": "start",
 }
 
+_TAKERS = frozenset(
+    (
+        *("await", "await_expression", "argument_list", "arguments", "return_statement", "yield", "list"),
+        *("array", "member_expression", "attribute", "pair", "arrow_function"),
+    )
+)
+"""Nodes around a call that may await its value."""
+
 
 def check(view: View) -> Iterator[Problem]:
     if view.old is None or view.new is None:
@@ -49,11 +57,13 @@ def _awaits(view: View, pair: Pair) -> Iterator[Problem]:
         text = squeezed(new.src(call))
         if text not in awaited or parent is None or not view.is_changed(call):
             continue
-        if parent.type in ("await", "await_expression", "argument_list", "arguments", "return_statement", "yield", "list"):
+        if parent.type in _TAKERS:
             continue
         if parent.type == "assignment" and f"await {new.src(field(parent, 'left'))}" in new.src(pair.new.node):
             continue
         name = new.src(field(call, "function"))
+        if any(not one.is_async for one in new.functions if one.name == name.rpartition(".")[2]):
+            continue  # it is no coroutine any more
         yield Problem(
             call,
             f"`await` is gone in front of {name[:60]}(), which was awaited before: the coroutine is made and does not run.",

@@ -1,7 +1,7 @@
 """An attribute of ``self`` that the class never sets: a name that was misspelt, or left behind by a renaming.
 
 Only in a class whose bases are all in the file (or that has none), and in which every other attribute is accounted for: a mixin
-uses what others set. Dynamic classes are left alone.
+uses what others set. Dynamic classes are left alone, and tests, whose runners and fixtures set attributes from outside.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_DEPTH = 6
 
 def check(page: Page) -> Iterator[Problem]:
     for cls in page.of("class_definition"):
-        if "Mixin" in page.src(field(cls, "name")):
+        if "Mixin" in page.src(field(cls, "name")) or _is_base(page, cls):
             continue
         names = _names(page, cls)
         if names is None:
@@ -44,14 +44,22 @@ def check(page: Page) -> Iterator[Problem]:
             yield _problem(page, cls, name, nodes[0], names)
 
 
+def _is_base(page: Page, cls: Node) -> bool:
+    """Whether another class of the file adds to it."""
+    return any(page.src(field(cls, "name")) in bases(page, other) for other in page.of("class_definition"))
+
+
 def _reads(page: Page, cls: Node) -> Iterator[Node]:
     """``self.x`` in the methods of a class itself, not of one inside."""
     for node in page.of("attribute"):
         if cls.start_byte <= node.start_byte < cls.end_byte and page.src(field(node, "object")) == "self":
             here = node.parent
+            depth = 0  # functions around that have a `self` of their own
             while here is not None and here.type != "class_definition":
+                parameters = page.src(field(here, "parameters")) if here.type == "function_definition" else ""
+                depth += re.match(r"\(\s*self\b", parameters) is not None
                 here = here.parent
-            if here == cls:
+            if here == cls and depth == 1:
                 yield node
 
 
@@ -105,4 +113,4 @@ def _problem(page: Page, cls: Node, name: str, node: Node, names: frozenset[str]
     )
 
 
-RULE = local("missing-attribute", "bug", PYTHON, check)
+RULE = local("missing-attribute", "bug", PYTHON, check, lambda view: not view.is_test)

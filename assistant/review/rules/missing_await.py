@@ -22,6 +22,8 @@ _LIBRARY = frozenset(
     ("asyncio.sleep", "asyncio.wait", "asyncio.wait_for", "asyncio.open_connection", "anyio.sleep", "trio.sleep")
 )
 _PROMISE = frozenset(("then", "catch", "finally"))
+_COROUTINE = ("__await__", "send", "throw", "close", "cr_")
+"""What a coroutine itself has."""
 _CONDITIONS = frozenset(("if_statement", "while_statement", "elif_clause", "conditional_expression", "not_operator"))
 
 
@@ -42,7 +44,7 @@ def check(page: Page, view: View) -> Iterator[Problem]:
             continue
         proof = (view.evidence(function.node, where, home),) if function is not None else ()
         header = field(function.node, "name") if function is not None and home is page else None
-        yield _problem(page, call, name, use, proof, (call, header) if header is not None else ())
+        yield _problem(call, name, use, proof, (call, header) if header is not None else ())
 
 
 def _is_coroutine(function: Function) -> bool:
@@ -69,7 +71,8 @@ def _use(page: Page, call: Node) -> str | None:
     if parent.type == "expression_statement" and page.language not in SCRIPT:
         return "thrown away"
     if parent.type in ("attribute", "member_expression") and field(parent, "object") == call:
-        return None if page.src(field(parent, "property")) in _PROMISE else "read"
+        name = page.src(field(parent, "property") or field(parent, "attribute"))
+        return None if name in _PROMISE or name.startswith(_COROUTINE) else "read"
     if parent.type in _CONDITIONS and (parent.type in ("not_operator",) or field(parent, "condition") == call):
         return "tested"
     if parent.type in ("subscript", "subscript_expression") and (field(parent, "value") or field(parent, "object")) == call:
@@ -77,7 +80,7 @@ def _use(page: Page, call: Node) -> str | None:
     return "compared" if parent.type == "comparison_operator" else None
 
 
-def _problem(page: Page, call: Node, name: str, use: str, proof: tuple[Evidence, ...], touched: tuple[Node, ...]) -> Problem:
+def _problem(call: Node, name: str, use: str, proof: tuple[Evidence, ...], touched: tuple[Node, ...]) -> Problem:
     outer = around(call, FUNCTIONS)
     can_await = outer is not None and outer.child_count > 0 and any(child.type == "async" for child in outer.children[:4])
     said = {

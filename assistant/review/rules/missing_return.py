@@ -31,7 +31,7 @@ def check(view: View) -> Iterator[Problem]:
         return
     for pair in view.pairs():
         view.cancel.check()
-        if not _gives(old, pair.old) or _falls(pair.old.body) or within(pair.new.body, *_GENERATOR, stop=FUNCTIONS):
+        if not _gives(pair.old) or _falls(pair.old.body) or within(pair.new.body, *_GENERATOR, stop=FUNCTIONS):
             continue
         if (
             _is_void(pair.after, pair.new)
@@ -106,7 +106,7 @@ def _is_none(node: Node) -> bool:
     return value is None or value.type in ("none", "comment", "null", "undefined")
 
 
-def _gives(page: Page, function: Function) -> bool:
+def _gives(function: Function) -> bool:
     """Whether every return of a function has a value."""
     returns = within(function.body, "return_statement", stop=FUNCTIONS)
     if function.body is not None and function.body.type not in ("block", "statement_block"):

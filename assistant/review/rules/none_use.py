@@ -91,7 +91,7 @@ def _first_use(page: Page, name: str, block: list[Node]) -> Node | None:
             if page.src(node) != name:
                 continue
             parent = node.parent
-            if parent is None or _is_guarded(page, node, name, statement):
+            if parent is None or _is_guarded(node, statement):
                 continue
             if _is_bound_here(node, parent):
                 return None
@@ -107,7 +107,7 @@ def _first_use(page: Page, name: str, block: list[Node]) -> Node | None:
     return None
 
 
-def _is_guarded(page: Page, node: Node, name: str, top: Node) -> bool:
+def _is_guarded(node: Node, top: Node) -> bool:
     """Whether another test of the name, or a try, stands between."""
     here = node.parent
     while here is not None and here != top.parent:

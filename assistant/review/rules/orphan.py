@@ -6,12 +6,12 @@ Both need the old version of the function as proof that it was otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assistant.review.rules.base import BOTH, Across, Problem
-from assistant.review.rules.page import Function, Page
+from assistant.review.rules.page import WORDS, Function, Page
 from assistant.review.rules.page import field as child_of
 from assistant.review.rules.resolve import bases, class_around
 from assistant.review.rules.view import Pair, View
@@ -42,11 +42,12 @@ class Uses:
 def check(view: View) -> Iterator[Problem]:
     if view.old is None or view.new is None:
         return
+    lost = {word for row in view.removed for word in WORDS.findall(view.old.lines[row])}  # both ask for a mention that went
     for pair in view.pairs():
         view.cancel.check()
         if view.is_test or pair.new.body is None or _is_dynamic(pair.after.src(pair.new.body)):
             continue
-        before, after = uses(pair.before, pair.old), uses(pair.after, pair.new)
+        before, after = uses(pair.before, pair.old, lost), uses(pair.after, pair.new, lost)
         for name, now in after.items():
             was = before.get(name)
             if was is not None and not name.startswith("_") and name not in ("self", "cls", "this", pair.new.name):
@@ -58,13 +59,17 @@ def _is_dynamic(text: str) -> bool:
     return any(word in text for word in ("locals()", "eval(", "exec(", "vars()", "arguments"))
 
 
-def uses(page: Page, function: Function) -> dict[str, Uses]:
-    """What happens to each variable of a function, nested ones included."""
+def uses(page: Page, function: Function, names: Container[str]) -> dict[str, Uses]:
+    """What happens to those variables of a function that have one of these names, in nested functions too."""
     found: dict[str, Uses] = {}
     start, end = function.node.start_byte, function.node.end_byte
     name = child_of(function.node, "name")
     for mention in page.table.mentions:
-        if not start <= mention.start < end or (name is not None and mention.start == name.start_byte):
+        if (
+            mention.name not in names
+            or not start <= mention.start < end
+            or (name is not None and mention.start == name.start_byte)
+        ):
             continue
         node = page.root.descendant_for_byte_range(mention.start, mention.end)
         if node is None:
@@ -115,7 +120,7 @@ def _unread(view: View, pair: Pair, name: str, was: Uses, now: Uses) -> Iterator
         return
     bound = now.binds[0]
     is_parameter = name in pair.new.names
-    if any(view.is_changed(node) for node in now.binds) or not _is_kept(pair.after, bound, is_parameter):
+    if any(view.is_changed(node) for node in now.binds) or not _is_kept(bound, is_parameter):
         return
     if is_parameter and not _is_own(pair):
         return
@@ -136,7 +141,7 @@ def _unread(view: View, pair: Pair, name: str, was: Uses, now: Uses) -> Iterator
     )
 
 
-def _is_kept(page: Page, node: Node, is_parameter: bool) -> bool:
+def _is_kept(node: Node, is_parameter: bool) -> bool:
     """Whether the binding is a plain assignment (or a parameter): a loop variable or an unpacked one has to be bound."""
     parent = node.parent
     if parent is None:
@@ -164,7 +169,7 @@ def _unfilled(view: View, pair: Pair, name: str, was: Uses, now: Uses) -> Iterat
     value = child_of(bound.parent, "right") or child_of(bound.parent, "value")
     text = pair.after.src(value)
     is_empty = text in _EMPTY or (text.startswith(_MAKERS) and text.endswith("()"))
-    if not is_empty or not _is_kept(pair.after, bound, False) or view.is_changed(bound) or _escapes(now.reads):
+    if not is_empty or not _is_kept(bound, False) or view.is_changed(bound) or _escapes(now.reads):
         return
     gone = next(node for node in (*was.binds, *was.changes) if view.is_removed(node))
     row = max(pair.new.node.start_point[0], min(view.landing(gone.start_point[0]), pair.new.node.end_point[0]))

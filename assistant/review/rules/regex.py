@@ -59,11 +59,11 @@ def _regex(page: Page, call: Node, method: str) -> Iterator[Problem]:
                 severity="high",
                 confidence=0.93,
             )
-    yield from _flags(page, call, method, given[0] if given is not None else [])
+    yield from _flags(page, method, given[0] if given is not None else [])
     yield from _groups(page, call, groups)
 
 
-def _flags(page: Page, call: Node, method: str, places: list[Node]) -> Iterator[Problem]:
+def _flags(page: Page, method: str, places: list[Node]) -> Iterator[Problem]:
     """``re.sub(pattern, new, text, re.ASCII)``: the fourth argument is a count."""
     at = {"sub": 3, "subn": 3, "split": 2}.get(method)
     if at is not None and len(places) > at and re.fullmatch(r"(?:re\.[A-Z]+\s*\|?\s*)+", page.src(places[at])):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from assistant.review.rules.base import BOTH, Across, Problem
 from assistant.review.rules.page import Function, Page, bare, field, nth, squeezed, statements, within
+from assistant.review.rules.purpose import is_planned
 from assistant.review.rules.view import Pair, View
 from assistant.review.types import Hunk
 
@@ -28,7 +29,7 @@ _OUTSIDE = ("version_info", "platform", "TYPE_CHECKING", "__debug__", "PY2", "PY
 
 
 def check(view: View) -> Iterator[Problem]:
-    if view.is_test or view.old is None or view.new is None:
+    if view.is_test or view.old is None or view.new is None or is_planned(view):
         return
     for pair in view.pairs():
         view.cancel.check()

@@ -23,15 +23,15 @@ _DEFAULT = re.compile(r"\b[Dd]efault(?:s? to|s?:| is| value is|s?)?:?\s*[`'\"*]{
 def check(view: View) -> Iterator[Problem]:
     for pair in view.pairs():
         view.cancel.check()
-        text = _text(pair.after, pair.new)
+        text = text_of(pair.after, pair.new)
         if text is None:
             continue
-        yield from _gone(view, pair, text)
+        yield from _gone(pair, text)
         if pair.after.language == "python":
-            yield from _defaults(view, pair, text)
+            yield from _defaults(pair, text)
 
 
-def _text(page: Page, function: Function) -> Node | None:
+def text_of(page: Page, function: Function) -> Node | None:
     """The docstring, or the JSDoc comment directly above."""
     if page.language == "python":
         return docstring(function.body)
@@ -39,7 +39,7 @@ def _text(page: Page, function: Function) -> Node | None:
     return above if above is not None and above.type == "comment" and page.src(above).startswith("/**") else None
 
 
-def _described(page: Page, text: Node, name: str) -> re.Match[bytes] | None:
+def described(page: Page, text: Node, name: str) -> re.Match[bytes] | None:
     """Where a docstring describes a parameter."""
     word = re.escape(name).encode()
     data = page.source.data[text.start_byte : text.end_byte]
@@ -70,14 +70,14 @@ def _is_in_parameters(before: bytes) -> bool:
     )
 
 
-def _gone(view: View, pair: Pair, text: Node) -> Iterator[Problem]:
+def _gone(pair: Pair, text: Node) -> Iterator[Problem]:
     before, after = pair.old.names, pair.new.names
     gone = [name for name in before if name not in after]
     come = [name for name in after if name not in before]
-    if any(p.kind == "star_star" for p in pair.new.parameters):
-        return
+    if any(p.kind == "star_star" for p in pair.new.parameters) or "arguments" in pair.after.src(pair.new.body):
+        return  # what is told of may still come in
     for name in gone:
-        found = _described(pair.after, text, name)
+        found = described(pair.after, text, name)
         if found is None:
             continue
         start, end = text.start_byte + found.start(1), text.start_byte + found.end(1)
@@ -102,14 +102,14 @@ def _same_place(pair: Pair, was: str, now: str) -> bool:
     return pair.old.names.index(was) == pair.new.names.index(now) and len(pair.old.names) == len(pair.new.names)
 
 
-def _defaults(view: View, pair: Pair, text: Node) -> Iterator[Problem]:
+def _defaults(pair: Pair, text: Node) -> Iterator[Problem]:
     """``(default 5)`` of a parameter whose default was 5."""
     before, after = _values(pair.before, pair.old), _values(pair.after, pair.new)
     for name, now in after.items():
         was = before.get(name)
         if was is None or was == now or len(was) > 40:
             continue
-        found = _described(pair.after, text, name)
+        found = described(pair.after, text, name)
         if found is None:
             continue
         data = pair.after.source.data[text.start_byte : text.end_byte]

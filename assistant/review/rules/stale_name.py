@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 MOST_FILES, MOST_NAMES = 12, 8
 LEAST_NAME = 7
-_PAST = re.compile(
-    r"formerly|renamed|\bwas\b|\bold\b|deprecat|version(?:changed|added|removed)|remov|used to|previous|no longer|instead"
-    r"|replac|legacy|backport|before|since|until|moved|https?://|compat",
+PAST = re.compile(
+    r"formerly|histor|renamed|\bwas\b|\bold\b|deprecat|version(?:changed|added|removed)|remov|used to|previous|no longer"
+    r"|instead|replac|legacy|backport|before|since|until|moved|https?://|compat|lower than|older|earlier|support",
     re.IGNORECASE,
 )
 
@@ -34,12 +34,12 @@ def check(view: View) -> Iterator[Problem]:
         return
     left = {function.name for function in new.functions} | set(new.classes)
     names = {f.name: f.name for f in old.functions if f.name not in left} | {n: n for n in old.classes if n not in left}
-    for name in [name for name in names if _is_telling(name)][:MOST_NAMES]:
+    for name in [name for name in names if is_telling(name)][:MOST_NAMES]:
         view.cancel.check()
         yield from _told(view, name)
 
 
-def _is_telling(name: str) -> bool:
+def is_telling(name: str) -> bool:
     """Whether a name is no word of a language."""
     return (
         len(name) >= LEAST_NAME
@@ -62,14 +62,14 @@ def _told(view: View, name: str) -> Iterator[Problem]:
             return  # it may live on where we cannot read
         if any(page.src(node) == name for node in page.of("identifier", "property_identifier", "type_identifier")):
             return
-        texts = list(_texts(page))
+        texts = list(comments_of(page))
         if any(name in page.src(node) and node not in texts for node in page.of("string", "template_string")):
             return  # a name in a string may be asked for
         found += [_problem(view, page, path, node, name, word) for node in texts if _is_present(page.src(node), word)]
     yield from found[:2]
 
 
-def _texts(page: Page) -> Iterator[Node]:
+def comments_of(page: Page) -> Iterator[Node]:
     yield from page.of("comment")
     for function in page.functions:
         text = docstring(function.body) if page.language == "python" else None
@@ -82,12 +82,12 @@ def _texts(page: Page) -> Iterator[Node]:
 
 
 def _is_present(text: str, word: re.Pattern[str]) -> bool:
-    return any(word.search(line) and not _PAST.search(line) for line in text.split("\n"))
+    return any(word.search(line) and not PAST.search(line) for line in text.split("\n"))
 
 
 def _problem(view: View, page: Page, path: str, node: Node, name: str, word: re.Pattern[str]) -> Problem:
     lines = page.src(node).split("\n")
-    at = next(i for i, line in enumerate(lines) if word.search(line) and not _PAST.search(line))
+    at = next(i for i, line in enumerate(lines) if word.search(line) and not PAST.search(line))
     kind = "comment" if node.type == "comment" else "docstring"
     return Problem(
         node,

@@ -31,12 +31,12 @@ def check(page: Page, view: View) -> Iterator[Problem]:
         if not names or re.search(r"\bsuper\b|__init__\s*\(", text):
             continue
         if page.language in SCRIPT:
-            yield from _script(page, function, names[0], text)
+            yield from _script(function, names[0], text)
         elif function.name == "__init__":
             yield from _python(page, view, function, names)
 
 
-def _script(page: Page, function: Function, base: str, text: str) -> Iterator[Problem]:
+def _script(function: Function, base: str, text: str) -> Iterator[Problem]:
     if "throw " in text or base == "null" or "return " in text:
         return
     body = function.body
@@ -54,7 +54,7 @@ def _script(page: Page, function: Function, base: str, text: str) -> Iterator[Pr
 def _python(page: Page, view: View, function: Function, names: list[str]) -> Iterator[Problem]:
     for name in names:
         if name in _THREADS:
-            yield _problem(page, function, name, "and start() asserts that it ran", ())
+            yield _problem(function, name, "and start() asserts that it ran", ())
             return
         found = _base(page, view, name)
         if found is None:
@@ -71,7 +71,7 @@ def _python(page: Page, view: View, function: Function, names: list[str]) -> Ite
         )
         if read is not None and not _has_class_value(home, cls, read):
             why = f"so self.{read}, which {name}'s methods read, is never set"
-            yield _problem(page, function, name, why, (view.evidence(own.node, where, home),))
+            yield _problem(function, name, why, (view.evidence(own.node, where, home),))
             return
 
 
@@ -101,7 +101,7 @@ def _has_class_value(page: Page, cls: Node, name: str) -> bool:
     ) or any(f.cls == cls and f.name in (name, "__getattr__") for f in page.functions)
 
 
-def _problem(page: Page, function: Function, base: str, why: str, proof: tuple[object, ...]) -> Problem:
+def _problem(function: Function, base: str, why: str, proof: tuple[object, ...]) -> Problem:
     body = statements(function.body)
     text = docstring(function.body)
     first = body[1] if text is not None and len(body) > 1 else body[0] if body else None

@@ -37,7 +37,7 @@ def check(page: Page) -> Iterator[Problem]:
     for node in page.of("except_clause"):
         yield from _forgotten(page, node)
     for node in page.of("catch_clause"):
-        yield from _empty_catch(page, node)
+        yield from _empty_catch(node)
     if page.language == "python":
         for node in page.of("try_statement"):
             yield from _unbound(page, node)
@@ -90,7 +90,7 @@ def _is_cleanup(page: Page, node: Node) -> bool:
     return any(f".{word}(" in text for word in (*_CLEANUP, "unlink", "remove", "rmtree", "release", "flush"))
 
 
-def _empty_catch(page: Page, node: Node) -> Iterator[Problem]:
+def _empty_catch(node: Node) -> Iterator[Problem]:
     body = field(node, "body")
     if body is not None and not body.named_children:
         yield Problem(

@@ -49,7 +49,7 @@ def check(page: Page) -> Iterator[Problem]:
 
 def _opened(page: Page, function: Function, statement: Node, name: str, opener: str) -> Iterator[Problem]:
     uses = [n for n in within(function.body, "identifier") if page.src(n) == name and n.start_byte > statement.end_byte]
-    if any(_is_given_away(page, node) for node in uses) or any(_is_global(page, function, name)):
+    if any(_is_given_away(node) for node in uses) or any(_is_global(page, function, name)):
         return
     ends = [node for node in uses if _is_end(page, node)]
     if not ends:
@@ -89,7 +89,7 @@ def _is_end(page: Page, node: Node) -> bool:
     return parent is not None and parent.type == "attribute" and page.src(field(parent, "attribute")) in _ENDS
 
 
-def _is_given_away(page: Page, node: Node) -> bool:
+def _is_given_away(node: Node) -> bool:
     """Whether somebody else may close it."""
     parent = node.parent
     if parent is None:

@@ -57,4 +57,4 @@ def _problem(end: Node, after: Node) -> Problem:
     )
 
 
-RULE = local("unreachable-code", "bug", BOTH, check)
+RULE = local("unreachable-code", "bug", BOTH, check, lambda view: not view.is_test)

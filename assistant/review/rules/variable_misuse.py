@@ -26,12 +26,12 @@ def check(view: View) -> Iterator[Problem]:
         return
     for pair in view.pairs():
         view.cancel.check()
-        orphans = _orphans(view, pair)
+        orphans = _orphans(pair)
         if orphans:
             yield from _replaced(view, pair, orphans)
 
 
-def _orphans(view: View, pair: Pair) -> set[str]:
+def _orphans(pair: Pair) -> set[str]:
     """Names that the function binds before and after, read before and not after."""
     old, new = pair.before, pair.after
     before, after = _uses(old, pair.old), _uses(new, pair.new)

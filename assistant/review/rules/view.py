@@ -5,6 +5,7 @@ Pairs functions by their qualified names: a renamed one has no partner.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,11 @@ from assistant.workspace import languages
 
 if TYPE_CHECKING:
     from tree_sitter import Node
+
+_SAMPLES = re.compile(
+    r"(?:^|/)(?:test[-_]?)?(?:__)?(?:data|cases|fixtures?|samples?|inputs?|functional|roots|snapshots?|resources|examples?\w*)(?:__)?/"
+)
+_TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_tests?|[^/]*\.(?:test|spec))\.\w+$")
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,11 @@ class View:
                 return max(hunk.new_start, min(hunk.new_end - 1, hunk.new_start + row - hunk.old_start))
             moved = hunk.new_end - hunk.old_end
         return row + moved
+
+    @cached_property
+    def is_sample(self) -> bool:
+        """Whether the file is data of a test: code that is there to be wrong."""
+        return self.is_test and _SAMPLES.search(self.path) is not None and not _TESTS.search(self.path)
 
     @cached_property
     def is_test(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from assistant.review.rules.base import PYTHON, Across, Problem
 from assistant.review.rules.page import Page, around, bare, field, nth, squeezed, statements, within
+from assistant.review.rules.purpose import is_planned
 from assistant.review.rules.view import Pair, View
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _OUTSIDE = ("version_info", "platform", "TYPE_CHECKING", "PY2", "PY3", "DEBUG", 
 
 
 def check(view: View) -> Iterator[Problem]:
-    if view.is_test:
+    if view.is_test or is_planned(view):
         return
     for pair in view.pairs():
         view.cancel.check()
@@ -234,7 +235,7 @@ def _unwrapped(view: View, pair: Pair) -> Iterator[Problem]:
         if node.type == "if_statement":
             yield from _without_if(view, pair, node, kept, written)
         else:
-            yield from _without_try(view, pair, node, kept)
+            yield from _without_try(pair, node, kept)
 
 
 def _without_if(view: View, pair: Pair, node: Node, kept: list[Node], written: set[str]) -> Iterator[Problem]:
@@ -269,7 +270,7 @@ def _is_tried(node: Node) -> bool:
     return around(node, frozenset(("try_statement",)), frozenset(("function_definition",))) is not None
 
 
-def _without_try(view: View, pair: Pair, node: Node, kept: list[Node]) -> Iterator[Problem]:
+def _without_try(pair: Pair, node: Node, kept: list[Node]) -> Iterator[Problem]:
     page = pair.before
     handlers = [child for child in node.named_children if child.type == "except_clause"]
     if any(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.review.bench import counts, interval, measure, read_verdicts
+from assistant.review.bench import SHIPPED, VERDICTS, counts, interval, measure, read_verdicts
 from assistant.review.mine import Row
 
 GOOD = "async def f(c):\n    x = 1\n    await c.send(x)\n    await c.send(2)\n"
@@ -44,7 +44,21 @@ def test_precision_is_of_what_somebody_has_read(tmp_path: Path) -> None:
     report = measure([NOISY, QUIET], verdicts=verdicts)
     told = report.to_json()
     assert (told["read"], told["precision"]) == (1, 1.0)
+    assert [(one.verdict, one.why) for one in report.said] == [("right", "a tuple")]
     assert counts(report) == {"constant-condition": (1, 0)}
+
+
+def test_a_verdict_is_the_commits_in_every_clone(tmp_path: Path) -> None:
+    file = tmp_path / "verdicts.jsonl"
+    row = {"id": "owner/r@3", "rule": "constant-condition", "path": "b.py", "line": 2, "verdict": "wrong"}
+    file.write_text(json.dumps(row) + "\n", "utf-8")
+    assert measure([NOISY], verdicts=read_verdicts(file)).verdicts() == (0, 1)
+
+
+def test_the_shipped_verdicts_are_fifty_with_a_reason_each() -> None:
+    shipped = read_verdicts(SHIPPED)
+    assert len(shipped) == len(SHIPPED.read_text("utf-8").splitlines()) >= 50
+    assert all(one.verdict in VERDICTS and one.why.endswith(".") for one in shipped.values())
 
 
 def test_a_verdict_without_a_line_is_told(tmp_path: Path) -> None:

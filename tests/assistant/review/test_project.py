@@ -22,7 +22,7 @@ FILES = {
     "web/a.js": "load();\n",
     "old.py": "load = 0\n",
 }
-NAMES = ("load", "path", "reload", "core", "LOAD", "loadé", "nothing")
+NAMES = ("load", "oad", "path", "reload", "core", "LOAD", "loadé", "nothing")
 
 
 @pytest.fixture
@@ -46,6 +46,14 @@ def tree(repo: Repo, what: str = "", staged: bool = False) -> tuple[TreeProject,
     where = changes.scope(git, what, staged)
     found = changes.read(git, where)
     return TreeProject(git, where, found), found
+
+
+def test_excluded_files_are_not_seen(repo: Repo) -> None:
+    git = Git.around(str(repo.folder))
+    where = changes.scope(git, "", False)
+    project = TreeProject(git, where, changes.read(git, where), lambda path: "no" if path.startswith("pkg/") else None)
+    assert set(project.naming("load")) == {path for path in truth(repo, "load") if not path.startswith("pkg/")}
+    assert project.read("pkg/more.py") is None
 
 
 def check(project: Project, repo: Repo) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -11,6 +13,8 @@ from assistant.review import changes
 from assistant.review.dismissed import Memory
 from assistant.review.fixes import apply
 from assistant.review.project import TextsProject, changed_texts
+from assistant.review.rules.base import Across, Problem
+from assistant.review.rules.view import View
 from assistant.review.service import Reviewer
 from assistant.review.types import ChangeSet, Evidence, FileChange, Finding, Project, Rule, TextEdit
 from tests.assistant.review.findings import WordRule, finding
@@ -122,3 +126,67 @@ def test_the_same_at_several_places_is_one_comment_with_all_of_them() -> None:
     assert finding.message == "What it is. The same at 2 other places."
     assert [(one.line, one.text) for one in finding.evidence] == [(31, "b = BUG"), (62, "c = BUG")]
     assert apply(text, finding.fix) == text.replace("BUG", "ok")
+
+
+FILES = {
+    "a.py": "x = 1\n" + "\n" * 150 + "y = BUG\n",
+    "b.py": "import a\nz = BUG\n" + "\n" * 150 + "v = a.BUG\n",
+    "c.py": "w = 2\n",
+}
+
+
+def watched() -> tuple[Across, list[str]]:
+    """A rule of those that look into other files, and the files that it was asked about. It minds the last line of each."""
+    asked: list[str] = []
+
+    def check(view: View) -> Iterator[Problem]:
+        asked.append(view.path)
+        assert view.new is not None
+        yield Problem(view.new.root.named_children[-1], "The last one.", severity="high", confidence=0.9)
+
+    return Across("far", "bug", frozenset(("python",)), check), asked
+
+
+def reviewed(files: list[str], rules: list[Rule], **more: object) -> Reviewer:
+    found = changes.of_texts({path: ("", FILES[path]) for path in files})
+    found = replace(found, files=tuple(sorted(found.files, key=lambda one: files.index(one.path))))
+    return Reviewer(found, TextsProject(changed_texts(found)), rules, Memory(None), Cancel(), **more)  # type: ignore[arg-type]
+
+
+def test_the_first_comments_do_not_wait_for_the_other_files() -> None:
+    far, far_asked = watched()
+    near = WordRule()
+    stream = reviewed(["c.py", "b.py", "a.py"], [far, near]).stream()
+    assert next(stream).finding.path == "c.py"
+    assert (near.asked, far_asked) == (["c.py"], ["c.py"])
+
+
+def test_the_order_of_files_and_rules_does_not_change_what_is_said_while_there_is_room() -> None:
+    said = set()
+    for files in permutations(FILES):
+        for turned in (False, True):
+            rules: list[Rule] = [
+                watched()[0],
+                WordRule(),
+                WordRule("soft", "x", more={"severity": "medium", "confidence": 0.8}),
+            ]
+            reviewer = reviewed(list(files), rules[::-1] if turned else rules)
+            list(reviewer.stream())
+            review = reviewer.finish()
+            comments = tuple((one.finding.path, one.finding.line, one.finding.rule) for one in review.comments)
+            said.add((comments, frozenset((one.finding.path, one.finding.line, one.why_hidden) for one in review.hidden)))
+    assert len(said) == 1
+    ((comments, _),) = said
+    assert [(path, rule) for path, _, rule in comments] == [
+        *(("a.py", "r"), ("b.py", "r"), ("b.py", "far"), ("c.py", "far"), ("a.py", "soft"))
+    ]
+
+
+def test_rules_that_look_around_come_last_once_half_of_the_time_is_gone() -> None:
+    far, far_asked = watched()
+    near = WordRule()
+    times = iter([0.0, 1.0, *([6.0] * 50)])
+    reviewer = reviewed(list(FILES), [far, near], clock=lambda: next(times), budget_s=10.0)
+    asked = [(len(near.asked), len(far_asked)) for _ in reviewer.stream()]
+    assert asked == [(1, 0), (2, 1), (3, 2), (3, 3)]
+    assert far_asked == list(FILES)

@@ -87,3 +87,18 @@ def test_code_that_moved_to_another_file_is_no_news() -> None:
     assert not [
         f for rule in ALL for one in change.files for f in rule(one, change, project, Cancel()) if f.rule == "mutable-default"
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        ("tests/data/case.py", 0),
+        ("tests/fixtures/a.ts", 0),
+        ("tests/data/test_m.py", 1),
+        ("tests/helper.py", 1),
+        ("data/m.py", 1),
+    ],
+)
+def test_what_is_data_of_a_test_is_not_reviewed(path: str, count: int) -> None:
+    text = "def f():\n    return 1\n\n\ndef f():\n    return 2\n" if path.endswith(".py") else "it.only('x', () => {});\n"
+    assert len([one for one in _all("", text, path) if one.rule in ("redefinition", "debug-leftover")]) == count

@@ -46,3 +46,8 @@ def test_silent(path: str, body: str) -> None:
 
 def test_a_smoke_test_is_believed() -> None:
     assert not find(RULE, "", "def test_area_does_not_raise():\n    size = area(2, 3)\n", PATH)
+
+
+def test_an_expectation_with_its_matcher_in_words() -> None:
+    assert not find(RULE, "", 'it("x", () => {\n  expect(f(1), "to be", 2);\n});\n', "x.test.js")
+    assert len(find(RULE, "", 'it("x", () => {\n  expect(f(1));\n});\n', "x.test.js")) == 1

@@ -61,3 +61,11 @@ def test_silent(new: str, use: str) -> None:
 def test_a_name_that_is_bound_elsewhere_is_not_this_function() -> None:
     others = {"pkg/use.py": "from other import load\n\nload('a', 'r')\n", "pkg/more.py": "def load(a, b): pass\nload(1, 2)\n"}
     assert not find(RULE, OLD, NEW, others=others)
+
+
+def test_an_argument_that_is_missing_in_javascript_is_undefined() -> None:
+    old, new = "function f(a) { return a; }\nf(1);\n", "function f(a, b) { return a; }\nf(1);\n"
+    assert not find(RULE, old, new, "m.js")
+    assert len(find(RULE, old, new, "m.ts")) == 1
+    expected = "// @ts-expect-error - on purpose\nf(1);\n"
+    assert not find(RULE, old.replace("f(1);\n", expected), new.replace("f(1);\n", expected), "m.ts")

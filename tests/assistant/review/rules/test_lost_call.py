@@ -39,3 +39,8 @@ def test_a_close_that_is_gone_while_the_open_stays() -> None:
 )
 def test_silent(old: str, new: str) -> None:
     assert not find(RULE, old, new)
+
+
+def test_what_is_no_coroutine_any_more_needs_no_await() -> None:
+    old = "async def load():\n    pass\n\n\nasync def f():\n    x = await load()\n    return x\n"
+    assert not find(RULE, old, old.replace("async def load", "def load").replace("await ", ""))

@@ -59,3 +59,8 @@ def test_a_promise_that_is_chained_is_silent() -> None:
 
 def test_a_promise_as_a_condition() -> None:
     one(RULE, "", "async function load() { return 1; }\nasync function main() { if (load()) { return 1; } }\n", "a.js")
+
+
+def test_what_a_coroutine_itself_has() -> None:
+    new = "class A:\n    async def w(self):\n        pass\n\n    def __await__(self):\n        return self.w().__await__()\n"
+    assert not find(RULE, "", new)
