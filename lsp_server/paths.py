@@ -1,11 +1,21 @@
-"""Where Sotto keeps its data and its caches on each platform. Makes nothing, knows nothing of what is kept there."""
+"""Where Sotto keeps its data and its caches on each platform, and what names a model. Makes nothing, knows no content."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
+"""owner/name as the Hugging Face hub writes it, and a revision behind ``@`` where one is meant."""
+
+
+def model_place(model: str) -> str:
+    """What the setting ``model`` means from any folder: an absolute path, or an id of the hub where no such folder is there."""
+    place = os.path.abspath(os.path.expanduser(model)) if model else ""
+    return model if HUB_ID.fullmatch(model) and not os.path.exists(place) else place
 
 
 def default_data_dir(
@@ -25,6 +35,11 @@ def default_data_dir(
     named = environment.get("XDG_DATA_HOME", "")
     base = Path(named) if os.path.isabs(named) else home / ".local" / "share"
     return base / "sotto"
+
+
+def calibrated_dir() -> Path:
+    """Where the heads are kept that `sotto model calibrate --attention` found, of any checkpoint."""
+    return default_data_dir() / "attention"
 
 
 def cache_dir(

@@ -75,7 +75,7 @@ class AssistantServer(LanguageServer):
 
     protocol: TolerantProtocol
 
-    def __init__(self, data_dir: Path, telemetry_allowed: bool = True) -> None:
+    def __init__(self, data_dir: Path, telemetry_allowed: bool = True, model: str = "") -> None:
         super().__init__("sotto", __version__, protocol_cls=TolerantProtocol)
         self.buffers = Buffers()
         self.client = client.Client()
@@ -88,6 +88,7 @@ class AssistantServer(LanguageServer):
         self.exit_code = 0
         self._data_dir = data_dir
         self._telemetry_allowed = telemetry_allowed
+        self._model = model
         self._app: App | None = None
         self.protocol.on_exit = self._stop
         self.protocol.drop_replaced()
@@ -110,7 +111,9 @@ class AssistantServer(LanguageServer):
             from lsp_server.app import App
 
             host, name = Host(self, self.client.progress), (self.client.name, self.client.version)
-            self._app = App(host, self._data_dir, self.config, self.roots, name, self._telemetry_allowed, self.view.show)
+            self._app = App(
+                host, self._data_dir, self.config, self.roots, name, self._telemetry_allowed, self.view.show, self._model
+            )
         return self._app
 
     @property

@@ -29,40 +29,46 @@ class Greeting:
 
 
 def run(
-    to: Literal["stdio"] | tuple[Literal["tcp"], str, int], data_dir: Path | None = None, *, telemetry_allowed: bool = True
+    to: Literal["stdio"] | tuple[Literal["tcp"], str, int],
+    data_dir: Path | None = None,
+    *,
+    telemetry_allowed: bool = True,
+    model: str = "",
 ) -> int:
     """Serve one client until it leaves; returns the process's exit code.
 
     ``data_dir`` is where the record of suggestions lives, `default_data_dir` if not given. ``telemetry_allowed`` False
-    overrules the setting.
+    overrules the setting. ``model`` is used while the client's setting of that name is empty.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     # pygls writes the parameters of what fails, and with them source text, into the editor's log.
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
     folder = data_dir or default_data_dir()
-    return _stdio(folder, telemetry_allowed) if to == "stdio" else _tcp(to[1], to[2], folder, telemetry_allowed)
+    if to == "stdio":
+        return _stdio(folder, telemetry_allowed, model)
+    return _tcp(to[1], to[2], folder, telemetry_allowed, model)
 
 
-def _stdio(data_dir: Path, telemetry_allowed: bool) -> int:
+def _stdio(data_dir: Path, telemetry_allowed: bool, model: str) -> int:
     stdin, stdout = claim_stdio()
     greeting = greet(stdin, stdout)
     from lsp_server import transport
     from lsp_server.server import AssistantServer
 
-    server = AssistantServer(data_dir, telemetry_allowed)
+    server = AssistantServer(data_dir, telemetry_allowed, model)
     if greeting.params is not None:
         server.greeted(greeting.params)
     transport.serve_pipes(server, stdin, stdout, greeting.rest)
     return server.exit_code
 
 
-def _tcp(host: str, port: int, data_dir: Path, telemetry_allowed: bool) -> int:
+def _tcp(host: str, port: int, data_dir: Path, telemetry_allowed: bool, model: str) -> int:
     from lsp_server import transport
     from lsp_server.server import AssistantServer
 
     if not transport.is_loopback(host):
         return _refuse(f"--tcp listens on this machine only, as in 127.0.0.1:{port}; {host} is reachable from others")
-    server = AssistantServer(data_dir, telemetry_allowed)
+    server = AssistantServer(data_dir, telemetry_allowed, model)
     try:
         transport.serve_tcp(server, host, port)
     except OSError as error:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Tokenizer
 
@@ -25,7 +26,7 @@ class TokenizerError(ValueError):
     """The file is no tokenizer, or not one of the kind this program needs."""
 
 
-def _byte_of() -> dict[str, int]:
+def byte_of() -> dict[str, int]:
     """Byte-level BPE writes each byte as a printable character: itself where it is one, else the next free one from U+0100."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     table = {chr(b): b for b in printable}
@@ -33,8 +34,45 @@ def _byte_of() -> dict[str, int]:
     return table | {chr(256 + i): b for i, b in enumerate(rest)}
 
 
+class Tokenizing(Protocol):
+    """What prompts and answers need of a tokenizer: `CodeTokenizer`, and `hf.tokenizer.HubTokenizer` for other checkpoints.
+
+    ``specials`` maps a special token's name to its id; ``token_bytes`` has each id's bytes, empty for special tokens.
+    """
+
+    specials: dict[str, int]
+    token_bytes: list[bytes]
+
+    @property
+    def compatible(self) -> Callable[[bytes], list[int]]:
+        """See `Spellings.compatible`."""
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of ``text`` as plain text."""
+
+    def heal(self, text: str) -> tuple[list[int], str]:
+        """The ids that stand, and the tail of the text that the first new tokens must spell."""
+
+
+class Spellings:
+    """Which tokens can spell a text, by the bytes of each; those without bytes spell nothing."""
+
+    def __init__(self, token_bytes: Sequence[bytes]) -> None:
+        self.ids = {spelled: i for i, spelled in enumerate(token_bytes) if spelled}
+        self.sorted = sorted(self.ids)
+        self._longest = max(map(len, self.sorted), default=0)
+
+    def compatible(self, tail: bytes) -> list[int]:
+        """Ids that can come next when ``tail`` must be spelled first: prefixes of it, and tokens that it is a prefix of."""
+        shorter = (tail[:n] for n in range(1, min(len(tail), self._longest + 1)))
+        found = [self.ids[spelled] for spelled in shorter if spelled in self.ids]
+        start = bisect_left(self.sorted, tail)
+        stop = bisect_left(self.sorted, _after_all(tail)) if _after_all(tail) else len(self.sorted)
+        return found + [self.ids[spelled] for spelled in self.sorted[start:stop]]
+
+
 class CodeTokenizer:
-    """``specials`` maps a special token's name to its id; ``token_bytes`` has each id's bytes, empty for special tokens."""
+    """The tokenizer of our own models."""
 
     def __init__(self, path: Path, special_tokens: Mapping[str, str]) -> None:
         """Read tokenizer.json; ``special_tokens`` is name -> spelling. Raises `TokenizerError`."""
@@ -47,9 +85,8 @@ class CodeTokenizer:
         self.specials = {name: self._id_of(spelling) for name, spelling in special_tokens.items()}
         added = self._library.get_added_tokens_decoder()
         self.token_bytes = [b"" if i in added else self._bytes_of(i) for i in range(self.vocab_size)]
-        self._id_of_bytes = {spelled: i for i, spelled in enumerate(self.token_bytes) if spelled}
-        self._sorted = sorted(self._id_of_bytes)
-        self._longest = max(map(len, self._sorted), default=0)
+        self._spellings = Spellings(self.token_bytes)
+        self.compatible = self._spellings.compatible
         self._check()
         self._encode_line = lru_cache(maxsize=LINES_REMEMBERED)(self.encode_afresh)
 
@@ -66,7 +103,7 @@ class CodeTokenizer:
         if not text or text[-1] == "\n" or unicodedata.category(text[-1])[0] == "N":
             return self.encode(text), ""
         start = text.rfind("\n") + 1
-        start += self._last_piece(_clean(text[start:]))
+        start += self._last_piece(clean(text[start:]))
         taken = self._encode_line(text[start:])
         stay = max(0, len(taken) - MOST_TAKEN_BACK)
         while stay and 0x80 <= self.token_bytes[taken[stay]][0] < 0xC0:  # not inside a character
@@ -74,17 +111,9 @@ class CodeTokenizer:
         kept = self.encode(text[:start]) + list(taken[:stay])
         return kept, text[start + len(b"".join(self.token_bytes[i] for i in taken[:stay]).decode("utf-8")) :]
 
-    def compatible(self, tail: bytes) -> list[int]:
-        """Ids that can come next when ``tail`` must be spelled first: prefixes of it, and tokens that it is a prefix of."""
-        shorter = (tail[:n] for n in range(1, min(len(tail), self._longest + 1)))
-        ids = [self._id_of_bytes[spelled] for spelled in shorter if spelled in self._id_of_bytes]
-        start = bisect_left(self._sorted, tail)
-        stop = bisect_left(self._sorted, _after_all(tail)) if _after_all(tail) else len(self._sorted)
-        return ids + [self._id_of_bytes[spelled] for spelled in self._sorted[start:stop]]
-
     def encode_afresh(self, line: str) -> tuple[int, ...]:
         """`encode` of text that will not come again: nothing of it is remembered."""
-        return tuple(self._library.encode(_clean(line), add_special_tokens=False).ids)
+        return tuple(self._library.encode(clean(line), add_special_tokens=False).ids)
 
     def _last_piece(self, line: str) -> int:
         """Where the last piece of a line starts, in characters."""
@@ -99,21 +128,21 @@ class CodeTokenizer:
 
     def _bytes_of(self, token: int) -> bytes:
         try:
-            return bytes(_BYTE_OF[character] for character in self._library.id_to_token(token) or "")
+            return bytes(BYTE_OF[character] for character in self._library.id_to_token(token) or "")
         except KeyError as error:
             raise TokenizerError(f"token {token} is not byte-level BPE") from error
 
     def _check(self) -> None:
-        if any(bytes([b]) not in self._id_of_bytes for b in range(256)):
+        if any(bytes([b]) not in self._spellings.ids for b in range(256)):
             raise TokenizerError("some byte has no token of its own")
-        if any(b"\n" in spelled and spelled != b"\n" for spelled in self._sorted):
+        if any(b"\n" in spelled and spelled != b"\n" for spelled in self._spellings.sorted):
             raise TokenizerError("some token crosses a newline")
 
 
-_BYTE_OF = _byte_of()
+BYTE_OF = byte_of()
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Lone surrogates replaced, one character for one."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 

@@ -112,7 +112,7 @@ async def measure(row: Row, engine: EngineClient, completer: Completer, info: Mo
     said = text.split("\n", 1)[0].rstrip()
     site = look(snapshot, Windows.of(info.context, CONFIG.max_tokens))
     file = open_file(site, snapshot)
-    score = await engine.score(ScoreRequest(fim(info.family, site), row.target, file=file))
+    score = await engine.score(ScoreRequest(fim(info.layout, site), row.target, file=file))
     return Result(
         exact=said == row.wanted,
         similarity=similarity(said, row.wanted),

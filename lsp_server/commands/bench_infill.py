@@ -98,7 +98,7 @@ async def ask(engine: EngineClient, info: ModelInfo, index: WorkspaceIndex, curs
     tokens = budget(info, -1) if way == "workspace" else 0
     tokens = budget(info, -1) or CONTEXT_TOKENS if way in ("context", "workspace_context") else tokens
     site = look(cursor.snapshot, Windows.of(info.context - tokens, MAX_TOKENS))
-    prompt = fim(info.family, site, await _context(index, cursor.snapshot, site, tokens) if tokens else NOTHING)
+    prompt = fim(info.layout, site, await _context(index, cursor.snapshot, site, tokens) if tokens else NOTHING)
     file = None if way in ("file", "context") else open_file(site, cursor.snapshot)
     request = GenerateRequest(prompt, MAX_TOKENS, stop=("\n",), budget_ms=20_000, file=file)
     text = "".join([chunk.text async for chunk in engine.generate(request, Cancel())])

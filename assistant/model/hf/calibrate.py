@@ -1,0 +1,143 @@
+"""Find the heads of a checkpoint that retrieve, from random tokens alone (RazorAttention, arXiv 2407.15891, section 3.2).
+
+    python -m assistant.model.hf.calibrate --model DIR_OR_ID --attention razor --out DIR
+
+A segment of random tokens stands four times in a row. A head that looks from a token to what followed it the last time carries
+things over long distances; it must see everything, the others a sink and a window. Prints one JSON object on the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assistant.model.hf import heads
+from assistant.model.hf.engine import HubEngine
+from assistant.model.hf.files import CheckpointFiles, is_transformers
+from assistant.model.hf.load import load
+from assistant.model.hf.locate import locate
+from assistant.model.hf.runner import HubRunner, HubSlot, Way
+from assistant.types import EngineError
+from kernels.attention.spec import Answer
+from kernels.policies.base import Policy, Problem
+
+REPEATS, SEGMENT = 4, 512
+MOST_SHARE, SHARE = 0.5, 0.14
+"""Where each query head has keys of its own, 14 % retrieve; keys that a group shares are wanted by any of it."""
+ECHO = 0.01
+"""Of all heads, those that look most at the same token itself are kept as well."""
+DUO_SHARE = 0.5
+
+
+@dataclass
+class Watched(Policy):
+    """Dense attention that notes how much each query head looks ``segment`` - 1 and ``segment`` tokens back."""
+
+    segment: int = SEGMENT
+    name: str = field(default="watched", init=False)
+    induction: Tensor | None = field(default=None, init=False)
+    echo: Tensor | None = field(default=None, init=False)
+
+    def attend(self, problem: Problem, prefer: str = "") -> Answer:
+        found = super().attend(problem, prefer)
+        self.induction = _added(self.induction, self._mass(problem, found.lse, self.segment - 1))
+        self.echo = _added(self.echo, self._mass(problem, found.lse, self.segment))
+        return found
+
+    def _mass(self, problem: Problem, lse: Tensor, back: int) -> Tensor:
+        """[H] the sum, over the rows of later segments, of the weight of the key ``back`` positions before a row."""
+        rows = problem.rows()
+        later = rows >= self.segment
+        group, width = problem.q.shape[0] // problem.k.shape[0], problem.q.shape[2]
+        keys = problem.k[:, rows[later] - back].repeat_interleave(group, dim=0).float()
+        logits = (problem.q[:, later].float() * keys).sum(dim=2) * (problem.base.scale or width**-0.5)
+        if problem.base.softcap:
+            logits = problem.base.softcap * torch.tanh(logits / problem.base.softcap)
+        return torch.exp(logits - lse[:, later]).sum(dim=1).cpu()
+
+
+def _added(sum_: Tensor | None, more: Tensor) -> Tensor:
+    return more if sum_ is None else sum_ + more
+
+
+def scores(engine: HubEngine, runner: HubRunner, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Induction and echo [layers, KV heads], the greatest of each group, between 0 and 1. Raises `EngineError`."""
+    if runner.way is not Way.OURS:
+        raise EngineError(f"this model's attention cannot be watched: {runner.way.value}")
+    slot = runner.context("dense")
+    assert isinstance(slot, HubSlot)
+    segment = min(SEGMENT, engine.context // REPEATS)
+    watched = [Watched(segment=segment) for _ in slot.layers]
+    for layer, policy in zip(slot.layers, watched, strict=True):
+        layer.policy = policy
+    plain = torch.tensor([i for i, spelled in enumerate(engine.tokenizer.token_bytes) if spelled])
+    chosen = torch.randint(len(plain), (segment,), generator=torch.Generator().manual_seed(seed))
+    ids = plain[chosen].tolist() * REPEATS
+    for start in range(0, len(ids), runner.chunk):
+        piece = ids[start : start + runner.chunk]
+        runner.logits(piece, slot, bool)
+        slot.advance(piece)
+    rows = segment * (REPEATS - 1)
+    shared = slot.layers[0].shared
+    found = [torch.stack([getattr(policy, kind) / rows for policy in watched]) for kind in ("induction", "echo")]
+    induction, echo = (kind.view(len(watched), shared, -1).amax(dim=2) for kind in found)
+    return induction, echo
+
+
+def retrieving(induction: Tensor, echo: Tensor, share: float) -> list[list[bool]]:
+    """The ``share`` of heads with the greatest induction, and `ECHO` of them with the greatest echo, as flags."""
+    full = torch.zeros(induction.numel(), dtype=torch.bool)
+    full[induction.flatten().topk(max(1, math.ceil(share * full.numel()))).indices] = True
+    full[echo.flatten().topk(max(1, math.ceil(ECHO * full.numel()))).indices] = True
+    flags: list[list[bool]] = full.view(induction.shape).tolist()
+    return flags
+
+
+def calibrate(folder: Path, policy: str, out: Path) -> dict[str, Any]:
+    """Find the heads for ``policy`` and keep them in ``out``; what was found, for the user. Raises `EngineError`."""
+    if not is_transformers(folder):
+        raise EngineError("only a checkpoint that transformers loads has an `attention` to calibrate")
+    engine, info = load(folder, lambda: None)
+    runner = engine.hub_runner
+    assert isinstance(runner, HubRunner)
+    induction, echo = scores(engine, runner)
+    queries = int(CheckpointFiles(folder).text_config("num_attention_heads") or induction.shape[1])
+    share = DUO_SHARE if policy == "duo" else min(MOST_SHARE, SHARE * queries / induction.shape[1])
+    flags = retrieving(induction, echo, share)
+    path = heads.write(out, info.sha256, info.name, policy, flags)
+    full = sum(flag for layer in flags for flag in layer)
+    return {
+        "model": info.name,
+        "attention": policy,
+        "keyHeads": induction.numel(),
+        "retrieving": full,
+        "strongest": round(float(induction.max()), 4),
+        "file": str(path),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="assistant.model.hf.calibrate", description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--attention", choices=("duo", "razor"), required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        answer, code = calibrate(locate(options.model), options.attention, options.out), 0
+    except EngineError as error:
+        answer, code = {"error": str(error)}, 1
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

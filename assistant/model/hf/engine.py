@@ -1,0 +1,147 @@
+"""The engine for any checkpoint. Its greedy tokens are those of transformers' own ``generate``.
+
+`assistant.model.engine.Engine` for a plain language model: a prompt begins as the checkpoint's texts do, several tokens may
+end an answer, a conversation is asked in the checkpoint's chat format, drafts come from the context itself, and no n-gram
+caches are mixed in. Knows a runner and a tokenizer; loads neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from assistant.model.caches import Caches, Hole
+from assistant.model.engine import Engine
+from assistant.model.hf.lookup import Lookup
+from assistant.model.hf.tokenizer import HubTokenizer
+from assistant.model.kv_cache import Context, SlotPool
+from assistant.model.output import Output
+from assistant.model.running import Running
+from assistant.model.window import Prompt, fit
+from assistant.types import Chunk, EngineError, GenerateRequest, OpenFile, ScoreRequest
+
+SLOTS = 2
+"""Contexts kept: the file that is written, and the one before it. Each may take a hundred megabytes."""
+
+
+class NoCaches(Caches):
+    """A larger model knows more than counts of the workspace would tell it: nothing is kept, nothing is to be done."""
+
+    def __init__(self) -> None:
+        """Without a tokenizer, for nothing is read."""
+
+    @property
+    def waiting(self) -> int:
+        return 0
+
+    def fresh(self) -> NoCaches:
+        return self
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+    def put(self, key: str, text: str) -> None:
+        """Nothing is kept."""
+
+    def drop(self, key: str) -> None:
+        """Nothing was kept."""
+
+    def next_slice(self) -> None:
+        """There is no work."""
+
+
+class HubRunning(Running, Protocol):
+    """What computes a forward pass: `runner.HubRunner`."""
+
+    def context(self, attention: str = "") -> Context:
+        """An empty one in which attention looks at what ``attention`` names; as the engine was started where it is empty."""
+
+    @property
+    def crops(self) -> bool:
+        """Whether the end of a context can be taken back: drafts need it."""
+
+    @property
+    def chunk(self) -> int:
+        """Tokens of one prefill pass."""
+
+
+class HubEngine(Engine):
+    """``count_step`` is called once for every forward pass that starts; ``clock`` gives seconds."""
+
+    def __init__(
+        self,
+        runner: HubRunning,
+        tokenizer: HubTokenizer,
+        context: int,
+        layers: int,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        count_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._begin(tokenizer, tokenizer.closing, context, len(tokenizer.token_bytes), layers, clock, count_step)
+        self._hub = tokenizer
+        self.begin, self.chunk = tokenizer.begin, runner.chunk
+        self.caches = NoCaches()
+        self._slots = SLOTS
+        self.hub_runner = runner
+        self._pools: dict[str, SlotPool[Context]] = {}
+        self.use(runner)
+        self._lookup = Lookup(context + 1)
+
+    def use(self, runner: Running) -> None:
+        """See `Engine`."""
+        super().use(runner)
+        self._pools.clear()
+
+    def open(self, ids: Sequence[int]) -> Context:
+        """See `Engine`; with what attention looks at by default."""
+        self._choose_pool("")
+        return super().open(ids)
+
+    def forget(self) -> None:
+        """See `Engine`."""
+        for pool in (self._pool, *self._pools.values()):
+            pool.clear()
+
+    def _choose_pool(self, attention: str) -> None:
+        """Contexts of their own for each thing that attention may look at: what it reads is in the layers above."""
+        if attention not in self._pools:
+            self.hub_runner.context(attention)  # raises where the name is wrong
+            self._pools[attention] = SlotPool(lambda: self.hub_runner.context(attention), self._slots)
+        self._pool = self._pools[attention]
+
+    def generate(
+        self, request: GenerateRequest, cancelled: Callable[[], bool] = bool, received: float | None = None
+    ) -> Iterator[Chunk]:
+        """See `Engine`."""
+        return super().generate(request if self.hub_runner.crops else replace(request, draft=""), cancelled, received)
+
+    def _prompt(self, request: GenerateRequest | ScoreRequest, reserve: int) -> Prompt:
+        """As in `Engine`, behind the token that begins a text; a conversation is never cut."""
+        begin = self.begin
+        self._choose_pool(request.attention if isinstance(request, GenerateRequest) else "")
+        if isinstance(request, GenerateRequest) and request.chat:
+            prompt, room = Prompt(self._hub.chat(request.chat), ""), self.context - min(max(1, reserve), self.context // 2)
+            if len(prompt.ids) > room:
+                raise EngineError(f"the conversation takes {len(prompt.ids)} tokens, but only {room} fit: shorten it")
+        else:
+            room = self.context - self._reserve(reserve) - len(begin)
+            prompt = fit(request.parts, self.tokenizer, room, request.heal, self._end)
+            prompt = Prompt([*begin, *prompt.ids], prompt.tail)
+        self._lookup.begin()
+        return prompt
+
+    def _hole(self, file: OpenFile | None) -> None:
+        """No cache is mixed in."""
+
+    def _draft(self, hole: Hole | None, ids: Sequence[int], request: GenerateRequest, output: Output) -> list[int]:
+        """What followed the last tokens where they stood before; nothing where the request brings a draft of its own."""
+        if request.temperature > 0 or request.draft or not self.hub_runner.crops:
+            return []
+        return self._lookup.draft(ids, min(self.context - len(ids), request.max_tokens - output.tokens - 1))
+
+    def _ends(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Whatever closes a text of this checkpoint, and what the request names."""
+        return tuple(dict.fromkeys((*self._hub.closing, *super()._ends(names))))

@@ -1,0 +1,76 @@
+"""What attention looks at, layer by layer: a setting's words -> a policy of kernels/policies for each layer of a context.
+
+Knows names, the calibration of a checkpoint and how many layers it has. Does not know tensors or models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from assistant.types import EngineError
+
+if TYPE_CHECKING:
+    from kernels.policies.base import Policy
+
+DENSE, RING = "dense", "sink_window"
+_LAYERS = re.compile(r"(\d+)(?:-(\d+))?=(\w+)")
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """The policy ``name`` of one layer and what it is made with."""
+
+    name: str = DENSE
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def make(self, **others: Any) -> Policy:
+        """A fresh one, for one context."""
+        from kernels.policies.registry import make
+
+        return make(self.name, **dict(self.options), **others)
+
+
+@dataclass(frozen=True)
+class AttentionPlan:
+    """A plan for each layer, from first to last. ``text`` is the setting it was read from."""
+
+    text: str
+    layers: tuple[LayerPlan, ...]
+
+    @classmethod
+    def read(cls, text: str, layers: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> AttentionPlan:
+        """``text``: a policy's name, and after commas layers that have another one, as in ``duo,0-1=dense``.
+
+        ``heads``: for each policy that is calibrated, the retrieval flags of each layer's key heads. Raises `EngineError`,
+        saying which names there are or what has to be calibrated first.
+        """
+        first, *others = [word.strip() for word in (text or DENSE).split(",")]
+        names = [first] * layers
+        for word in others:
+            found = _LAYERS.fullmatch(word)
+            if found is None:
+                raise EngineError(f"`attention` cannot be read at {word!r}; write a name, and layers as in {first},0-1=dense")
+            begin, end = int(found[1]), int(found[2] or found[1])
+            names[begin : end + 1] = [found[3]] * len(names[begin : end + 1])
+        return cls(text, tuple(_layer(name, index, heads) for index, name in enumerate(names)))
+
+    @property
+    def is_dense(self) -> bool:
+        return all(layer.name == DENSE for layer in self.layers)
+
+
+def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> LayerPlan:
+    from kernels.policies.registry import CALIBRATED, POLICIES
+
+    if name not in POLICIES:
+        raise EngineError(f"`attention` knows no {name!r}; choose from {', '.join(POLICIES)}")
+    if name not in CALIBRATED:
+        return LayerPlan(name)
+    if name not in heads:
+        raise EngineError(
+            f"`attention` is {name}, which needs to know the heads that retrieve; run: sotto model calibrate --attention {name}"
+        )
+    return LayerPlan(name, (("full", tuple(heads[name][index])),))
