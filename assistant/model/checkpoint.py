@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from assistant.model import exits
+from assistant.model import exits, turbo
 from assistant.model.config import ConfigError, ModelConfig
 from assistant.model.exits import StopHead
 from assistant.model.families import FAMILIES, Family
@@ -55,6 +55,7 @@ class Checkpoint:
     quantization: str
     sha256: str
     stop_head: StopHead | None = None
+    leaving: Floats | None = None
 
     def transformer(self) -> Transformer:
         """The model as a module, sharing the weights: for tests, further training and export."""
@@ -94,6 +95,7 @@ def load(folder: Path) -> Checkpoint:
         quantization=str(config.get("quantization", "none")),
         sha256=config["sha256"][WEIGHTS],
         stop_head=exits.read(folder, config, shape.d_model),
+        leaving=turbo.read(folder, config, shape),
     )
 
 

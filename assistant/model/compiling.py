@@ -1,6 +1,6 @@
 """Compile the fused step once for this machine, in a process of its own, while the engine already answers without it.
 
-Knows how to start a Python that sees our packages. LLVM takes five seconds and holds the interpreter; numba keeps the machine
+Knows how to start a Python that sees our packages. LLVM takes 16 s and holds the interpreter; numba keeps the machine
 code on disk, so this happens once for each version, CPU and Python.
 """
 

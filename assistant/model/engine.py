@@ -11,20 +11,23 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
 from assistant.cancel import Cancelled
 from assistant.model.caches import Caches, Hole
 from assistant.model.checkpoint import Checkpoint
+from assistant.model.copying import MOST as COPIED
 from assistant.model.copying import Copier
+from assistant.model.exits import StopHead
 from assistant.model.kv_cache import Context, SlotPool
 from assistant.model.mixture import Floats, Gate, Mixture, softmax
 from assistant.model.ngram_blocks import DEEPEST
 from assistant.model.output import Output
+from assistant.model.pace import Pace
+from assistant.model.running import Early, Running
 from assistant.model.sampling import Sampler, entropy, log_total
-from assistant.model.tokenizer import MOST_TAKEN_BACK
+from assistant.model.tokenizer import MOST_TAKEN_BACK, Tokenizing
 from assistant.model.window import Prompt, fit
 from assistant.types import Chunk, EngineError, Finish, GenerateRequest, OpenFile, Score, ScoreRequest
 
@@ -34,26 +37,13 @@ TAILS_REMEMBERED = 64
 """Masks of healed tails, 32 kB each with 8k tokens: the same few (a space, indentation, a bracket) come again and again, and
 a space begins thousands of tokens (0.6 ms to look up)."""
 DRAFTED = 6
-"""Tokens from the caches that one pass verifies: 7 rows take 6.2 ms instead of 3.1, but half as many passes 22 % less time."""
+"""Most tokens from the caches that one pass verifies; `pace` says how many, by how drafts fare."""
 LEAST = 1e-37
 """A mixed probability below this counts as this: its logarithm must stay a number."""
 
 
 def _never() -> bool:
     return False
-
-
-class Running(Protocol):
-    """What computes a forward pass: `runner.Runner`, `fused.FusedRunner`."""
-
-    def context(self) -> Context:
-        """An empty one, in this runner's layout."""
-
-    def logits(self, ids: Sequence[int], slot: Context, cancelled: Callable[[], bool], rows: int = 1) -> Floats:
-        """See `runner.Runner.logits`."""
-
-    def stream(self) -> Floats:
-        """[D] the normed stream behind the last layer, of the last row of the last pass."""
 
 
 def _plain(checkpoint: Checkpoint) -> Running:
@@ -80,8 +70,13 @@ class Engine:
     """``count_step`` is called once for every forward pass that starts; ``clock`` gives seconds.
 
     ``runner`` computes the passes: the fused step, or the plain one of torch operators. ``caches`` hold the workspace; what
-    they are given counts once somebody has done their slices of work.
+    they are given counts once somebody has done their slices of work. ``begin`` are the tokens that every text begins with.
     """
+
+    begin: tuple[int, ...] = ()
+    chunk = PREFILL_CHUNK
+    _stop_head: StopHead | None = None
+    _leaving: Floats | None = None
 
     def __init__(
         self,
@@ -92,20 +87,35 @@ class Engine:
         clock: Callable[[], float] = time.perf_counter,
         count_step: Callable[[], None] = lambda: None,
     ) -> None:
-        self.context = checkpoint.config.context
-        self.tokenizer = checkpoint.tokenizer
+        shape, end = checkpoint.config, checkpoint.tokenizer.specials[checkpoint.family.end]
+        self._begin(checkpoint.tokenizer, (end,), shape.context, shape.vocab_size, shape.n_layers, clock, count_step)
         self._slots = slots
         self.use(runner or _plain(checkpoint))
+        self._stop_head, self._leaving = checkpoint.stop_head, checkpoint.leaving
+        self.caches = Caches(checkpoint.tokenizer, shape.vocab_size, Mixture(Gate.load(), self._end))
+
+    def _begin(
+        self,
+        tokenizer: Tokenizing,
+        ends: Sequence[int],
+        context: int,
+        vocab_size: int,
+        layers: int,
+        clock: Callable[[], float],
+        count_step: Callable[[], None],
+    ) -> None:
+        """What an engine has whatever computes it. The first of ``ends`` closes a document."""
+        self.context = context
+        self.tokenizer = tokenizer
         self._clock = clock
         self._count_step = count_step
         self._spelling = lru_cache(maxsize=TAILS_REMEMBERED)(self._spelling_uncached)
-        self._end = self.tokenizer.specials[checkpoint.family.end]
-        self._stop_head = checkpoint.stop_head
-        self._before_last = (0,) * (checkpoint.config.n_layers - 1)  # every token is the last layer's: verified, never exited
+        self._end = ends[0]
+        self._paces = {"caches": Pace(DRAFTED), "copy": Pace(COPIED)}
+        self._layers = layers
         # Added to the logits: neither a special token nor a row the tokenizer has no text for can be chosen.
-        self._allowed = np.full(checkpoint.config.vocab_size, -np.inf, np.float32)
-        self._allowed[[i for i, spelled in enumerate(self.tokenizer.token_bytes) if spelled] + [self._end]] = 0.0
-        self.caches = Caches(self.tokenizer, checkpoint.config.vocab_size, Mixture(Gate.load(), self._end))
+        self._allowed = np.full(vocab_size, -np.inf, np.float32)
+        self._allowed[[i for i, spelled in enumerate(tokenizer.token_bytes) if spelled] + list(ends)] = 0.0
 
     def generate(
         self, request: GenerateRequest, cancelled: Callable[[], bool] = _never, received: float | None = None
@@ -146,7 +156,7 @@ class Engine:
             raise EngineError(f"prompt and target take {len(ids)} tokens; the context holds {self.context}")
         slot = self._pool.take(prompt.ids)
         self._prefill(slot, prompt.ids[:-1], math.inf, cancelled)
-        logits = self._step(slot, ids[slot.length : -1], cancelled, rows=len(target))
+        logits = np.concatenate(list(self.rows(slot, ids[slot.length : -1], len(target), cancelled)))
         output = Output(self.tokenizer.token_bytes, prompt.tail)
         hole = self._hole(request.file)
         nats = worst = 0.0
@@ -166,8 +176,8 @@ class Engine:
 
         Raises `Cancelled`; whole passes count all the same.
         """
-        for start in range(0, len(ids), PREFILL_CHUNK):
-            piece = ids[start : start + PREFILL_CHUNK]
+        for start in range(0, len(ids), self.chunk):
+            piece = ids[start : start + self.chunk]
             rows = min(len(piece), start + len(piece) - (len(ids) - wanted))
             logits = self._step(slot, piece, cancelled, max(1, rows))
             if rows > 0:
@@ -176,17 +186,25 @@ class Engine:
     def use(self, runner: Running) -> None:
         """Compute with another runner from now on; the KV cache begins anew, for its layout is the runner's."""
         self._runner = runner
+        self._paces = {"caches": Pace(DRAFTED), "copy": Pace(COPIED)}
         self._pool = SlotPool(runner.context, self._slots)
 
     def forget(self) -> None:
         """Empty the KV cache."""
         self._pool.clear()
 
+    def release(self) -> None:
+        """Give back the memory of what the next request can compute again."""
+        self.use(self._runner)
+        self._spelling.cache_clear()
+
     def _prompt(self, request: GenerateRequest | ScoreRequest, reserve: int) -> Prompt:
+        return fit(request.parts, self.tokenizer, self.context - self._reserve(reserve), request.heal, self._end)
+
+    def _reserve(self, wanted: int) -> int:
         """The room left for new tokens is an eighth of the context or a multiple: the cut does not move with ``max_tokens``."""
         step = max(1, self.context // 8)
-        reserve = min(max(1, -(-reserve // step)) * step, self.context // 2)
-        return fit(request.parts, self.tokenizer, self.context - reserve, request.heal, self._end)
+        return min(max(1, -(-wanted // step)) * step, self.context // 2)
 
     def _run(
         self,
@@ -198,9 +216,27 @@ class Engine:
         deadline: float,
     ) -> Generator[Chunk, None, Finish]:
         """Prefill, then decode until something ends it. Yields chunks, returns the `Finish`."""
+        slot = self._pool.take(prompt.ids)
+        leaving = self._leaving if request.turbo and isinstance(self._runner, Early) else None
+        try:
+            return (yield from self._decode(request, prompt, output, costs, cancelled, deadline, slot, leaving))
+        finally:
+            if leaving is not None:  # keys and values of layers that were left out are good for this answer only
+                slot.truncate(min(slot.length, len(prompt.ids)))
+
+    def _decode(
+        self,
+        request: GenerateRequest,
+        prompt: Prompt,
+        output: Output,
+        costs: _Costs,
+        cancelled: Callable[[], bool],
+        deadline: float,
+        slot: Context,
+        leaving: Floats | None,
+    ) -> Generator[Chunk, None, Finish]:
         started = self._clock()
         hole = self._hole(request.file)
-        slot = self._pool.take(prompt.ids)
         costs.prompt_tokens, costs.reused_tokens = len(prompt.ids), slot.length
         logits = self._prefill(slot, prompt.ids, deadline, cancelled)
         decoding = self._clock()
@@ -211,17 +247,21 @@ class Engine:
         if logits is not None:
             costs.entropy = entropy(self._constrain(logits[-1], output.tail, ends))
             costs.stop = self._stop_head.probability(self._runner.stream()) if self._stop_head is not None else None
-        ids, drafted = list(prompt.ids), list[int]()
+        ids, drafted, pace = list(prompt.ids), list[int](), self._paces["caches"]
+        exits, depth = [0] * self._layers, self._layers
         while logits is not None:
+            begun = len(ids)
             for row, guess in zip(logits, [*drafted, None], strict=True):
                 if output.tokens >= request.max_tokens:
                     return Finish.LENGTH
                 token, logprob = self._choose(sampler, row, hole, ids, output.tail, ends)
                 if token in ends:
                     return Finish.END
+                before = output.tokens
                 text, logprobs = output.push(token, logprob)
                 costs.decode_ms = (self._clock() - decoding) * 1000
-                costs.exits = (*self._before_last, output.tokens)
+                exits[depth - 1] += output.tokens - before
+                costs.exits = tuple(exits)
                 if text:
                     yield Chunk(text, logprobs, **vars(costs))  # whoever stops reading here knows what it cost so far
                 if output.stopped:
@@ -232,18 +272,31 @@ class Engine:
                 if token != guess:
                     break
             slot.truncate(len(ids) - 1)
-            drafted = self._draft(hole, ids, request, output)
-            if copier is not None and not drafted and request.temperature <= 0:
-                room = min(self.context - len(ids), request.max_tokens - output.tokens - 1)
+            pace.drafted(len(drafted), len(ids) - begun - 1)
+            drafted, pace = self._draft(hole, ids, request, output), self._paces["caches"]
+            if copier is not None and not drafted:
+                pace = self._paces["copy"]
+                room = min(self.context - len(ids), request.max_tokens - output.tokens - 1, pace.length())
                 drafted = copier.draft(ids[len(prompt.ids) :], room)
-            logits = self._step(slot, ids[-1:] + drafted, cancelled, 1 + len(drafted)) if self._clock() < deadline else None
+            if (now := self._clock()) >= deadline:
+                return Finish.BUDGET
+            if leaving is not None and not drafted:
+                logits, depth = self._early(slot, ids[-1], cancelled, leaving)
+            else:
+                logits, depth = self._step(slot, ids[-1:] + drafted, cancelled, 1 + len(drafted)), self._layers
+            for each in self._paces.values():
+                each.took(len(logits), self._clock() - now)
         return Finish.BUDGET
 
     def _draft(self, hole: Hole | None, ids: Sequence[int], request: GenerateRequest, output: Output) -> list[int]:
-        """What the caches expect after ``ids``, to be verified in the pass that runs the last of them."""
-        if hole is None or request.temperature > 0:
+        """What the caches expect after ``ids``, to be verified in the pass that runs the last of them.
+
+        Sampling too: a drafted token is taken when the very draw that would have been made says so, which is rejection
+        sampling for a draft that is certain of itself, and keeps the distribution (arXiv 2211.17192).
+        """
+        if hole is None:
             return []
-        room = min(self.context - len(ids), request.max_tokens - output.tokens - 1, DRAFTED)
+        room = min(self.context - len(ids), request.max_tokens - output.tokens - 1, self._paces["caches"].length())
         drafted = hole.draft(ids, room)
         lines = (at for at, token in enumerate(drafted, 1) if self.tokenizer.token_bytes[token] == b"\n")
         return drafted[: next(lines, room)] if "\n" in request.stop else drafted
@@ -254,7 +307,7 @@ class Engine:
         while slot.length < len(ids):
             if self._clock() >= deadline:
                 return None
-            logits = self._step(slot, ids[slot.length : slot.length + PREFILL_CHUNK], cancelled)
+            logits = self._step(slot, ids[slot.length : slot.length + self.chunk], cancelled)
         return logits
 
     def _step(self, slot: Context, ids: Sequence[int], cancelled: Callable[[], bool], rows: int = 1) -> Floats:
@@ -264,6 +317,15 @@ class Engine:
         logits = self._runner.logits(ids, slot, cancelled, rows)
         slot.advance(ids)
         return logits
+
+    def _early(self, slot: Context, token: int, cancelled: Callable[[], bool], leaving: Floats) -> tuple[Floats, int]:
+        """`_step` of one token that may leave the model early, and how many layers it took."""
+        self._check(cancelled)
+        self._count_step()
+        assert isinstance(self._runner, Early)
+        logits, depth = self._runner.early(token, slot, cancelled, leaving)
+        slot.advance([token])
+        return logits, depth
 
     def _hole(self, file: OpenFile | None) -> Hole | None:
         return self.caches.enter(file) if file is not None else None

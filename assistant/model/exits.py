@@ -39,14 +39,20 @@ class StopHead:
 
 def read(folder: Path, config: Mapping[str, Any], width: int) -> StopHead | None:
     """The head of a checkpoint's folder; ``None`` where there is none, or a file that is not the one config.json names."""
+    found = controller(folder, config, width)
+    return StopHead(found[0][-1], found[1][-1]) if found is not None else None
+
+
+def controller(folder: Path, config: Mapping[str, Any], width: int) -> tuple[Floats, Floats, list[int]] | None:
+    """weight [E, 3, D], bias [E, 3] and the E layers (counted from 1) behind which they read; ``None`` as in `read`."""
     said = config.get("controller")
     try:
         data = (folder / FILE).read_bytes()
         if not isinstance(said, dict) or hashlib.sha256(data).hexdigest() != said.get("sha256"):
             return None
-        tensors = load(data)
-        weight, bias = tensors["weight"][-1], tensors["bias"][-1]
-    except (OSError, SafetensorError, KeyError, IndexError):
+        tensors, layers = load(data), [int(layer) for layer in said["layers"]]
+        weight, bias = tensors["weight"].astype(np.float32), tensors["bias"].astype(np.float32)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
-    fits = weight.shape == (3, width) and bias.shape == (3,)
-    return StopHead(weight.astype(np.float32), bias.astype(np.float32)) if fits else None
+    fits = layers and weight.shape == (len(layers), 3, width) and bias.shape == (len(layers), 3)
+    return (weight, bias, layers) if fits else None

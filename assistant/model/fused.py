@@ -1,7 +1,8 @@
 """The fused int8 step as an engine's runner: same calls as `runner.Runner`, one compiled function a pass.
 
-Knows a checkpoint's names and the packed layout. Weights are int8 by output row (what an int8 checkpoint holds, exactly);
-activations are rounded to int8 a token, which cost 0.0007 bits/byte of the shipped model (held-out files of its own corpus).
+Knows a checkpoint's names, the packed layout and how many cores are free. Weights are int8 by output row (what an int8
+checkpoint holds, exactly); activations are rounded to int8 a token, which cost 0.0007 bits/byte of the shipped model
+(held-out files of its own corpus), keys and values to half precision.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from assistant.model.checkpoint import Checkpoint
 from assistant.model.config import ModelConfig
 from assistant.model.kv_cache import Context
 from assistant.model.rope import rope_tables
+from assistant.model.threads import Free
 from kernels.decode import pack
 
 log = logging.getLogger("sotto.engine")
@@ -35,17 +37,25 @@ class FusedContext(Context):
 
 
 class FusedRunner:
-    """``weights`` are `Transformer`'s, by name; a packed copy of them is made (one byte a weight)."""
+    """``weights`` are `Transformer`'s, by name; a packed copy of them is made (one byte a weight).
 
-    def __init__(self, config: ModelConfig, weights: Mapping[str, pack.Floats]) -> None:
-        self._shape = _shape(config)
-        cos, sin = (table[:, : config.head_dim // 2] for table in rope_tables(config, config.context))
-        self._packed = pack.pack(self._shape, _named(config, weights), cos, sin)
-        self._scratch = pack.Scratch(self._shape)
-        self._rows = 0
+    A pass uses as many threads as ``threads`` says, or with 0 as many as there are idle cores at the time.
+    """
+
+    def __init__(self, config: ModelConfig, weights: Mapping[str, pack.Floats], threads: int = 1) -> None:
         from kernels.decode import step  # numba is only imported where it will be used
 
-        self._step = step
+        self._shape = _shape(config)
+        cos, sin = (table[:, : config.head_dim // 2] for table in rope_tables(config, config.context))
+        self._free = Free(threads)
+        self._step = step.Step(pack.pack(self._shape, _named(config, weights), cos, sin), self._free.most)
+        self._never = step.NEVER
+        self._leaving: pack.Floats | None = None
+
+    @property
+    def threads(self) -> int:
+        """At most so many run a pass."""
+        return self._free.most
 
     def context(self) -> FusedContext:
         return FusedContext(self._shape)
@@ -58,18 +68,24 @@ class FusedRunner:
         assert isinstance(slot, FusedContext)
         if cancelled():
             raise Cancelled
-        word, number = getattr(cancelled, "word", self._step.NEVER), getattr(cancelled, "number", -1)
-        out = self._step.run(self._packed, slot.memory, self._scratch, ids, slot.length, rows, word, number)
+        self._step.threads = self._free.now()
+        word, number = getattr(cancelled, "word", self._never), getattr(cancelled, "number", -1)
+        out = self._step.run(slot.memory, ids, slot.length, rows, word, number, self._leaving)
         if out is None:
             raise Cancelled
-        self._rows = rows
         return out
+
+    def early(self, token: int, slot: Context, cancelled: Callable[[], bool], leaving: pack.Floats) -> tuple[pack.Floats, int]:
+        """`logits` of one token that may leave behind an earlier layer (see `step.Step.run`), and the layers it took."""
+        self._leaving = leaving
+        try:
+            return self.logits([token], slot, cancelled), self._step.left
+        finally:
+            self._leaving = None
 
     def stream(self) -> pack.Floats:
         """[D] the normed stream behind the last layer, of the last row of the last pass."""
-        end = int(self._scratch.offsets[1]) + self._rows * self._shape.width
-        stream: pack.Floats = self._scratch.floats[end - self._shape.width : end].copy()
-        return stream
+        return self._step.stream()
 
 
 def fits(config: ModelConfig) -> bool:
@@ -81,14 +97,17 @@ def fits(config: ModelConfig) -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def load(checkpoint: Checkpoint, wait: bool = False) -> FusedRunner | None:
-    """A runner for this checkpoint, if its shape and this machine allow one and its code is compiled; ``wait`` compiles it."""
+def load(checkpoint: Checkpoint, wait: bool = False, threads: int = 1) -> FusedRunner | None:
+    """A runner for this checkpoint, if its shape and this machine allow one and its code is compiled; ``wait`` compiles it.
+
+    ``threads`` as in `FusedRunner`.
+    """
     try:
         from kernels.decode import step
 
         if not wait and not step.is_compiled():
             return None
-        return FusedRunner(checkpoint.config, checkpoint.weights)
+        return FusedRunner(checkpoint.config, checkpoint.weights, threads)
     except (ImportError, ValueError, RuntimeError) as error:  # no numba; a shape that fills no vectors; no folder for the code
         log.warning("the fused step cannot be used, the slower one will be: %s", error)
         return None

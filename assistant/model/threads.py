@@ -1,11 +1,13 @@
-"""How many threads the engine uses: never more than there are idle physical cores, and one core is left to the editor.
+"""How many threads the engine uses: never more than there are idle physical cores.
 
 Knows the operating system's counters. Does not know the model. The reason is from measurement: with another process on one
-of two cores, a two-thread step went from 3 ms to 180 ms, because every operator waits at a barrier for the slower thread.
+of two cores, a two-thread step of torch's went from 3 ms to 180 ms, because every operator waits at a barrier for the slower
+thread. So torch's threads, chosen once, leave a core to the editor; those of the fused step follow the load (`Free`).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +18,12 @@ SAMPLE_S = 0.1
 IDLE = 0.75
 MOST = 8
 """Small matrices gain nothing from more threads than this."""
+
+TICKS_PER_S = float(os.sysconf("SC_CLK_TCK")) if hasattr(os, "sysconf") else 100.0
+MOST_FUSED = 4
+"""A product of 192 outputs is twelve vectors: three for each of four threads."""
+LOOK_S = 0.5
+"""Between two looks at the clocks, 0.1 ms each; shorter, a tick of 10 ms says little."""
 
 Ticks = Mapping[int, tuple[int, int]]
 """CPU number -> (idle ticks, all ticks) since boot."""
@@ -31,6 +39,51 @@ def choose(asked: int = 0, sleep: Callable[[float], None] = time.sleep) -> tuple
     threads = max(1, min(idle, len(cores) - 1, quota, MOST))
     limit = f", quota of {quota}" if quota < len(cores) else ""
     return threads, f"{threads} of {len(cores)} cores: {idle} idle ({how}){limit}, one left to the editor"
+
+
+class Free:
+    """How many threads find a core of their own, as the load changes; ``asked`` above 0 is always the answer."""
+
+    def __init__(self, asked: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        cores = _physical_cores(_allowed_cpus())
+        self._cpus, self._cores = set().union(*cores), len(cores)
+        self.most = asked or max(1, min(len(cores), _quota(), MOST_FUSED))
+        self._clock = clock
+        self._looked = -math.inf
+        self._fixed = asked > 0 or self.most == 1
+        self._before: tuple[float, float, float] | None = None
+        self._free = 1
+        if not self._fixed:
+            self._look()
+
+    def now(self) -> int:
+        """By what others than this process used of the CPUs since the last look, if that is long enough ago."""
+        if self._fixed:
+            return self.most
+        moment = self._clock()
+        if moment - self._looked >= LOOK_S:
+            self._looked = moment
+            self._free = self._look()
+        return self._free
+
+    def _look(self) -> int:
+        ticks = _read_ticks()
+        if ticks is None:
+            return max(1, min(self.most, _unloaded(self._cores) or 1))
+        mine = [ticks[cpu] for cpu in self._cpus if cpu in ticks]
+        now = float(sum(idle for idle, _ in mine)), float(sum(total for _, total in mine)), TICKS_PER_S * time.process_time()
+        before, self._before = self._before, now
+        if before is None or now[1] <= before[1]:
+            return self._free
+        idle, total, own = (new - old for new, old in zip(now, before, strict=True))
+        cores = self._cores * (1.0 - max(0.0, total - idle - own) / total)
+        return max(1, min(self.most, int(cores + 1.0 - IDLE)))
+
+
+def _unloaded(cores: int) -> int | None:
+    """Cores less the load average; None where the system has none (Windows)."""
+    load = getattr(os, "getloadavg", None)
+    return max(0, cores - round(load()[0])) if load is not None else None
 
 
 def _allowed_cpus() -> set[int]:
@@ -57,9 +110,9 @@ def _idle_cores(cores: list[set[int]], sleep: Callable[[float], None]) -> tuple[
         sleep(SAMPLE_S)
         after = _read_ticks() or before
         return sum(all(_is_idle(cpu, before, after) for cpu in core) for core in cores), "CPU clocks"
-    load = getattr(os, "getloadavg", None)  # not on Windows
-    if load is not None:
-        return max(0, len(cores) - round(load()[0])), "load average"
+    unloaded = _unloaded(len(cores))
+    if unloaded is not None:
+        return unloaded, "load average"
     return max(1, len(cores) // 2), "half of the logical ones"
 
 

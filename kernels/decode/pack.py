@@ -19,6 +19,10 @@ MOST_ROWS = 64
 BLOCK = 64
 """Keys that lie together, one dimension after another, so that sixteen of them are one vector load."""
 TILE_ROWS = 6
+STRIPE = 262_144
+"""Scores of attention kept at once, 1 MB: so many rows share each block of keys that is read."""
+LINE = 256
+"""Bytes between what different threads write: two pairs of cache lines."""
 MATRICES = ("qkv", "out", "gate_up", "down")
 
 
@@ -125,12 +129,13 @@ def _stack(weights: Mapping[str, Floats], shape: Shape, name: str) -> Floats:
 
 
 class Memory:
-    """Keys and values of one context: keys [L, KV, S / 64, d, 64], values [L, KV, S, d]."""
+    """Keys and values of one context in half precision: keys [L, KV, S / 64, d, 64], values [L, KV, S, d]."""
 
     def __init__(self, shape: Shape) -> None:
         length = int(shape.numbers()[-1])
-        self.keys: Floats = np.empty((shape.layers, shape.kv_heads, length // BLOCK, shape.head_dim, BLOCK), np.float32)
-        self.values: Floats = np.empty((shape.layers, shape.kv_heads, length, shape.head_dim), np.float32)
+        self.keys = np.empty((shape.layers, shape.kv_heads, length // BLOCK, shape.head_dim, BLOCK), np.float16)
+        self.values = np.empty((shape.layers, shape.kv_heads, length, shape.head_dim), np.float16)
+        self.addresses = self.keys.ctypes.data, self.values.ctypes.data
 
     def copy(self, other: Memory, length: int) -> None:
         """Become the first ``length`` tokens of another context."""
@@ -140,17 +145,31 @@ class Memory:
 
 
 class Scratch:
-    """What a pass of up to `MOST_ROWS` tokens writes in between; reused from pass to pass."""
+    """What a pass of up to `MOST_ROWS` tokens writes in between; reused from pass to pass. One part of it is for all threads
+    of the pass, the other there once for each.
+    """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, threads: int = 1) -> None:
         heads = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
         mixed = shape.heads * shape.head_dim
-        widest = max(shape.width, shape.hidden, mixed)
-        sizes = (
-            *(shape.width, shape.width, heads, mixed, mixed),  # stream, normed or projected, heads, queries, mixed
-            2 * shape.hidden,
-        )
         length = int(shape.numbers()[-1])
-        self.floats: Floats = np.empty(MOST_ROWS * sum(sizes) + TILE_ROWS * length + MOST_ROWS, np.float32)
-        self.offsets = np.cumsum([0, *(MOST_ROWS * size for size in sizes), TILE_ROWS * length]).astype(np.int64)
-        self.bytes_: NDArray[np.uint8] = np.empty(MOST_ROWS * widest, np.uint8)
+        group = shape.heads // shape.kv_heads
+        unit = TILE_ROWS * group
+        self.stripe = max(1, min(-(-MOST_ROWS // TILE_ROWS), STRIPE // length // unit)) * unit
+        common = heads, mixed, shape.width, 2 * shape.hidden, shape.width  # heads, mixed, projected, gate and up, handed over
+        own = (
+            *(MOST_ROWS * size for size in (shape.width, shape.width, mixed, mixed)),  # stream, normed, queries, attended
+            self.stripe * length,
+            shape.head_dim * BLOCK,
+            MOST_ROWS,
+            shape.head_dim,
+        )
+        self.common, self.common_offsets = _cut(tuple(MOST_ROWS * size for size in common), 1)
+        self.own, self.own_offsets = _cut(own, threads)
+        self.bytes_ = np.empty((threads, -(-MOST_ROWS * max(shape.width, shape.hidden, mixed) // LINE) * LINE), np.uint8)
+
+
+def _cut(sizes: tuple[int, ...], copies: int) -> tuple[Floats, tuple[int, ...]]:
+    """Memory for ``copies`` of arrays of these sizes, [copies, all], and where each array begins; none shares a line."""
+    padded = [-(-size * 4 // LINE) * LINE for size in sizes]
+    return np.empty((copies, sum(padded) // 4), np.float32), tuple(int(at) for at in np.cumsum([0, *padded[:-1]]))

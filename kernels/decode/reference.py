@@ -64,6 +64,12 @@ def rotate(heads: Floats, cos: Floats, sin: Floats) -> Floats:
     return np.concatenate((low * cos - high * sin, high * cos + low * sin), axis=-1)
 
 
+def halved(x: Floats) -> Floats:
+    """What is left of x when it is kept in half precision; beyond its range the largest number there is."""
+    largest = np.finfo(np.float16).max
+    return np.clip(x, -largest, largest).astype(np.float16).astype(np.float32)
+
+
 def logits(packed: Packed, token: int, history: History) -> Floats:
     """Run one token behind ``history``, which grows by it; logits [V]."""
     shape = packed.shape
@@ -78,8 +84,8 @@ def logits(packed: Packed, token: int, history: History) -> Floats:
         if packed.head_norms.size:
             turned = rms_norm(turned, packed.head_norms[layer], shape.eps)
         turned = rotate(turned, cos, sin)
-        history.keys[layer].append(turned[shape.heads :])
-        history.values[layer].append(heads[shape.heads + shape.kv_heads :])
+        history.keys[layer].append(halved(turned[shape.heads :]))
+        history.values[layer].append(halved(heads[shape.heads + shape.kv_heads :]))
         mixed = _attend(turned[: shape.heads], np.stack(history.keys[layer]), np.stack(history.values[layer]))
         x = x + product(packed, "out", layer, mixed.ravel())[: shape.width]
         pair = product(packed, "gate_up", layer, rms_norm(x, packed.norms[layer, 1], shape.eps))

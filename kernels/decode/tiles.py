@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from kernels.decode.vector import BYTES, F32, I32, I64, LANES, V8, V32, VF, Vectors
+from kernels.decode.vector import BYTES, F32, I8, I16, I32, I64, LANES, V8, V32, VF, Vectors
 
 ROW = 4 * LANES
 """Bytes of one vector of floats, and of one load of packed weights."""
@@ -82,17 +82,24 @@ def _dots(rows: int, vectors: int) -> Any:
     return tile
 
 
-def _sums(rows: int, vectors: int) -> Any:
-    """out[r, 16 i + lane] = sum_k a[r, k] b[k, 16 i + lane] in order of k: attention's two products.
+def _sums(rows: int, vectors: int, halves: bool = False) -> Any:
+    """out[r, 16 i + lane] = start[r, 16 i + lane] + sum_k a[r, k] b[k, 16 i + lane] in order of k: attention's two products.
 
-    (a, its stride, b, its stride, k, out, its stride), strides in bytes.
+    (a, its stride, b, its stride, k, start, its stride, out, its stride), strides in bytes; ``b`` may be of half precision.
     """
 
-    def write(v: Vectors, b: Any, left: Any, left_stride: Any, right: Any, right_stride: Any, count: Any, *out: Any) -> None:
+    def write(v: Vectors, b: Any, *given: Any) -> None:
+        left, left_stride, right, right_stride, count, start, start_stride, *out = given
         sums = v.variables(v.floats(0.0), rows * vectors)
+        for r in range(rows):
+            for n in range(vectors):
+                b.store(v.load(_place(v, r, n, start, start_stride)), sums[r * vectors + n])
         with v.loop(count, 1) as at:
             base = b.add(right, b.mul(right_stride, at))
-            loaded = [v.load(b.add(base, v.i64(n * ROW))) for n in range(vectors)]
+            loaded = [
+                v.load_halves(b.add(base, v.i64(n * ROW // 2))) if halves else v.load(b.add(base, v.i64(n * ROW)))
+                for n in range(vectors)
+            ]
             for r in range(rows):
                 one = v.splat(v.load(b.add(b.add(left, b.mul(left_stride, v.i64(r))), b.mul(at, v.i64(4))), F32))
                 for n in range(vectors):
@@ -102,11 +109,11 @@ def _sums(rows: int, vectors: int) -> Any:
             for n in range(vectors):
                 v.store(b.load(sums[r * vectors + n]), _place(v, r, n, *out))
 
-    code = _once(f"sotto_sums_{rows}x{vectors}", write)
+    code = _once(f"sotto_sums_{rows}x{vectors}{'h' * halves}", write)
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def tile(_: Any, left: Any, left_stride: Any, right: Any, right_stride: Any, count: Any, out: Any, step: Any) -> Any:
-        return _AT(*[_AT] * 7), code
+    def tile(_: Any, left: Any, ls: Any, right: Any, rs: Any, count: Any, start: Any, ss: Any, out: Any, step: Any) -> Any:
+        return _AT(*[_AT] * 9), code
 
     return tile
 
@@ -120,8 +127,65 @@ dots_1x8, dots_1x4, dots_1x1 = _dots(1, 8), _dots(1, 4), _dots(1, 1)
 dots_2x4, dots_2x1 = _dots(2, 4), _dots(2, 1)
 dots_4x4, dots_4x1 = _dots(4, 4), _dots(4, 1)
 dots_6x4, dots_6x1 = _dots(6, 4), _dots(6, 1)
+dots_1x2 = _dots(1, 2)
 sums_1x4, sums_2x4, sums_3x4, sums_4x4, sums_6x4 = (_sums(rows, 4) for rows in (1, 2, 3, 4, 6))
-sums_1x1 = _sums(1, 1)
+sums_1x2, sums_2x2, sums_3x2, sums_4x2, sums_6x2 = (_sums(rows, 2) for rows in (1, 2, 3, 4, 6))
+halves_1x4, halves_2x4, halves_3x4, halves_4x4, halves_6x4 = (_sums(rows, 4, halves=True) for rows in (1, 2, 3, 4, 6))
+halves_1x2, halves_2x2, halves_3x2, halves_4x2, halves_6x2 = (_sums(rows, 2, halves=True) for rows in (1, 2, 3, 4, 6))
+sums_1x1, halves_1x1 = _sums(1, 1), _sums(1, 1, halves=True)
+
+
+def _widen(v: Vectors, b: Any, source: Any, out: Any, count: Any) -> None:
+    with v.loop(count, LANES) as at:
+        v.store(v.load_halves(b.add(source, b.mul(at, v.i64(2)))), b.add(out, b.mul(at, v.i64(4))))
+
+
+def _narrow(v: Vectors, b: Any, source: Any, out: Any, count: Any) -> None:
+    with v.loop(count, LANES) as at:
+        v.store_halves(v.load(b.add(source, b.mul(at, v.i64(4)))), b.add(out, b.mul(at, v.i64(2))))
+
+
+def _add(v: Vectors, b: Any, source: Any, out: Any, count: Any) -> None:
+    with v.loop(count, LANES) as at:
+        place = b.add(out, b.mul(at, v.i64(4)))
+        v.store(b.fadd(v.load(place), v.load(b.add(source, b.mul(at, v.i64(4))))), place)
+
+
+def _copy(v: Vectors, b: Any, source: Any, out: Any, count: Any) -> None:
+    with v.loop(count, LANES) as at:
+        place = b.mul(at, v.i64(4))
+        v.store(v.load(b.add(source, place)), b.add(out, place))
+
+
+def _scatter(v: Vectors, b: Any, source: Any, out: Any, count: Any, stride: Any) -> None:
+    with v.loop(count, 1) as at:
+        one = v.load(b.add(source, b.mul(at, v.i64(2))), I16)
+        v.store(one, b.add(out, b.mul(at, stride)))
+
+
+def _turn(v: Vectors, b: Any, source: Any, cos: Any, sin: Any, out: Any, half: Any, size: Any) -> None:
+    def turned(place: Any, kind: Any, factor: Any) -> None:
+        far = b.mul(half, v.i64(4))
+        low, high = (v.load(b.add(source, at), kind) for at in (place, b.add(place, far)))
+        c, s = (v.load(b.add(table, place), kind) for table in (cos, sin))
+        v.store(b.fmul(b.fsub(b.fmul(low, c), b.fmul(high, s)), factor), b.add(out, place))
+        v.store(b.fmul(b.fadd(b.fmul(high, c), b.fmul(low, s)), factor), b.add(b.add(out, place), far))
+
+    whole = b.and_(half, v.i64(-LANES))
+    with v.loop(whole, LANES) as at:
+        turned(b.mul(at, v.i64(4)), VF, v.splat(size))
+    with v.loop(b.sub(half, whole), 1) as at:
+        turned(b.mul(b.add(at, whole), v.i64(4)), F32, size)
+
+
+def _spread(v: Vectors, b: Any, source: Any, out: Any, quads: Any, size: Any) -> None:
+    four = ir.VectorType(F32, 4)
+    factor = ir.Constant(four, ir.Undefined)
+    for lane in range(4):
+        factor = b.insert_element(factor, size, ir.Constant(I32, lane))
+    with v.loop(quads, 1) as at:
+        levels = v.load(b.add(source, b.mul(at, v.i64(ROW))), ir.VectorType(I8, 4))
+        v.store(b.fmul(b.sitofp(levels, four), factor), b.add(out, b.mul(at, v.i64(16))))
 
 
 def _quantize(v: Vectors, b: Any, source: Any, out: Any, count: Any) -> Any:
@@ -187,6 +251,48 @@ def _softmax(v: Vectors, b: Any, scores: Any, seen: Any, width: Any) -> Any:
 def quantize(_: Any, source: Any, out: Any, count: Any) -> Any:
     """Floats at ``source`` to bytes at ``out``: round(x / scale) + 128 with scale = max |x| / 127, which is returned."""
     return types.float32(_AT, _AT, _AT), _once("sotto_quantize", _quantize)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def widen(_: Any, source: Any, out: Any, count: Any) -> Any:
+    """``count`` numbers of half precision at ``source`` as floats at ``out``."""
+    return _AT(_AT, _AT, _AT), _once("sotto_widen", _widen)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def narrow(_: Any, source: Any, out: Any, count: Any) -> Any:
+    """``count`` floats at ``source`` in half precision at ``out``."""
+    return _AT(_AT, _AT, _AT), _once("sotto_narrow", _narrow)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add(_: Any, source: Any, out: Any, count: Any) -> Any:
+    """out += source, ``count`` floats."""
+    return _AT(_AT, _AT, _AT), _once("sotto_add", _add)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy(_: Any, source: Any, out: Any, count: Any) -> Any:
+    """out = source, ``count`` floats."""
+    return _AT(_AT, _AT, _AT), _once("sotto_copy", _copy)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def scatter(_: Any, source: Any, out: Any, count: Any, stride: Any) -> Any:
+    """``count`` halves at ``source``, each ``stride`` bytes behind the one before."""
+    return _AT(_AT, _AT, _AT, _AT), _once("sotto_scatter", _scatter)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def turn(_: Any, source: Any, cos: Any, sin: Any, out: Any, half: Any, size: Any) -> Any:
+    """Turn each pair (i, i + half) of one head by its angle (arXiv 2104.09864, in Llama's layout), and scale it."""
+    return _AT(_AT, _AT, _AT, _AT, _AT, types.float32), _once("sotto_turn", _turn)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def spread(_: Any, source: Any, out: Any, quads: Any, size: Any) -> Any:
+    """out [4 quads] = one row of a packed matrix (see the top) as floats."""
+    return _AT(_AT, _AT, _AT, types.float32), _once("sotto_spread", _spread)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -14,9 +14,11 @@ from llvmlite import binding, ir
 from numba.core import cgutils, config
 
 LANES = 16
-I8, I32, I64, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 V32, V8, VF = ir.VectorType(I32, LANES), ir.VectorType(I8, LANES), ir.VectorType(F32, LANES)
 BYTES = ir.VectorType(I8, 4 * LANES)
+HALF, VH = ir.HalfType(), ir.VectorType(ir.HalfType(), LANES)
+LARGEST_HALF = 65504.0
 # Cephes' expf: 2^n times a polynomial of degree 5 on [-ln 2 / 2, ln 2 / 2]; at most 2 units in the last place off.
 _LOG2E, _LN2_HIGH, _LN2_LOW = 1.44269504088896341, 0.693359375, -2.12194440e-4
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
@@ -35,6 +37,8 @@ def _products() -> str:
     return "avx" if _has("avxvnni") else "plain"
 
 
+if not (_has("f16c") or "aarch64" in binding.get_default_triple() or "arm64" in binding.get_default_triple()):
+    raise ImportError("this CPU does not convert numbers of half precision")
 PRODUCTS = _products()
 """How four byte products and their sum are made: one instruction on sixteen lanes, on eight, or several."""
 
@@ -61,6 +65,16 @@ class Vectors:
 
     def store(self, value: Any, address: Any) -> None:
         self.b.store(value, self.b.inttoptr(address, value.type.as_pointer())).align = 1
+
+    def load_halves(self, address: Any) -> Any:
+        """Sixteen numbers of half precision as floats; exact."""
+        return self.b.fpext(self.load(address, VH), VF)
+
+    def store_halves(self, x: Any, address: Any) -> None:
+        """Rounded to the nearest; what half precision cannot hold becomes the largest that it can."""
+        x = self.b.select(self.b.fcmp_ordered("<", x, self.floats(LARGEST_HALF)), x, self.floats(LARGEST_HALF))
+        x = self.larger(x, self.floats(-LARGEST_HALF))
+        self.store(self.b.fptrunc(x, VH), address)
 
     def splat(self, scalar: Any) -> Any:
         """The scalar in every lane."""

@@ -39,17 +39,29 @@ TITLES = {
 COMPLETIONS, CURSORS, CANCELS, STARTS = 60, 300, 60, 3
 
 
-def run(path: Path, against: str, rounds: int, quick: bool, plot: Path | None, as_json: bool, model: str, threads: int) -> int:
+def run(
+    path: Path,
+    against: str,
+    rounds: int,
+    quick: bool,
+    plot: Path | None,
+    as_json: bool,
+    model: str,
+    threads: int,
+    device: str = "cpu",
+) -> int:
     console = Console(stderr=True, quiet=as_json)
     try:
         if not path.is_dir():
             raise CommandError(f"{path} is not a folder; name one with --path DIR")
         with console.status("measuring") as status:
-            report = _race(path.resolve(), against, rounds, quick, model, status.update)
+            report = _race(path.resolve(), against, rounds, quick, model, device, status.update)
             texts = bench_infill.readable(sorted(path.resolve().rglob("*.py")))
             places = bench_infill.cursors(path.resolve(), texts, CURSORS)
             report |= asyncio.run(_product(places, texts, model, threads, status.update))
-        report["ratios"] = _ratios(report)
+        report["ratios"] = _ratios(report, 1, "")
+        report["ratios_all_cores"] = _ratios(report, report["cores"], "_all_cores")
+        report["growth"] = _growth(report["races"])
         if plot is not None:
             plot.write_text(_picture(report["races"]), encoding="utf-8")
     except (CommandError, EngineError, OSError) as error:
@@ -61,8 +73,10 @@ def run(path: Path, against: str, rounds: int, quick: bool, plot: Path | None, a
     return 0
 
 
-def _race(path: Path, against: str, rounds: int, quick: bool, model: str, say: Callable[[str], None]) -> dict[str, Any]:
-    arguments = ["--path", str(path), "--against", against, "--rounds", str(rounds), "--model", model]
+def _race(
+    path: Path, against: str, rounds: int, quick: bool, model: str, device: str, say: Callable[[str], None]
+) -> dict[str, Any]:
+    arguments = ["--path", str(path), "--against", against, "--rounds", str(rounds), "--model", model, "--device", device]
     arguments += ["--small", "--lengths", ""] if quick else []
     command = python_command("assistant.model.race", *arguments)
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -128,25 +142,43 @@ async def _cold_start(model: str, threads: int) -> float:
         await engine.close()
 
 
-def _ratios(report: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The stable keys, from the race of the checkpoint on one thread: their time over ours."""
-    first = report["races"][0]
+def _ratios(report: dict[str, Any], threads: int, name: str) -> dict[str, dict[str, float]]:
+    """The stable keys, from the first race of the checkpoint on so many threads for everyone: their time over ours."""
+    races = [race for race in report["races"] if race["threads"] == threads]
+    first, large = races[0], [race for race in races if race["model"] != races[0]["model"]]
     found = {}
-    for name, ratios in first["ratios"].items():
-        theirs = first["times"][name]["decode_plain"]["median_ms"]
-        drafted = {
-            "decode_speculative": theirs / report["drafts"]["ngram"]["ms_per_token"],
-            "rewriting": theirs / report["rewriting"]["drafted_ms"],
+    for peer, ratios in first["ratios"].items():
+        theirs = first["times"][peer]["decode_plain"]["median_ms"]
+        found[peer] = {
+            **ratios,
+            "decode_speculative": theirs / report["drafts" + name]["ngram"]["ms_per_token"],
+            "rewriting": theirs / report["rewriting" + name]["drafted_ms"],
+            **({"decode_plain_45m": large[0]["ratios"][peer]["decode_plain"]} if large else {}),
         }
-        found[name] = {**ratios, **drafted}
     return found
+
+
+def _growth(races: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
+    """What a token of the checkpoint takes on one thread and the bytes it reads, both over those at the shortest context."""
+    rows = [race for race in races if race["threads"] == 1 and race["model"] == races[0]["model"]]
+    base = rows[0]
+    return [
+        {
+            "length": row["length"],
+            "ms": row["times"]["sotto"]["decode_plain"]["median_ms"],
+            "time": row["times"]["sotto"]["decode_plain"]["median_ms"] / base["times"]["sotto"]["decode_plain"]["median_ms"],
+            "bytes": row["bytes_a_token"] / base["bytes_a_token"],
+        }
+        for row in sorted(rows, key=lambda one: int(one["length"]))
+    ]
 
 
 def _print(report: dict[str, Any]) -> None:
     console = Console()
     for race in report["races"]:
         names = list(race["times"])
-        table = Table(title=f"{race['model']}, {race['length']} tokens of context: median ms (theirs over ours)")
+        title = f"{race['model']}, {race['length']} tokens of context, {race['threads']} threads: median ms (theirs over ours)"
+        table = Table(title=title)
         table.add_column("")
         for name in names:
             table.add_column(race["times"][name]["name"], justify="right")
@@ -154,15 +186,25 @@ def _print(report: dict[str, Any]) -> None:
             table.add_row(TITLES[kind], *(_cell(race, name, kind) for name in names))
         console.print(table)
     table = Table(title="the engine as shipped", show_header=False)
-    drafts, again = report["drafts"], report["rewriting"]
-    table.add_row("a token, n-gram drafts verified", f"{drafts['ngram']['ms_per_token']:.2f} ms", _passes(drafts["ngram"]))
-    table.add_row("a token, no drafts, no caches", f"{drafts['plain']['ms_per_token']:.2f} ms", _passes(drafts["plain"]))
-    table.add_row("rewriting with the old text as draft", f"{again['drafted_ms']:.2f} ms", f"{again['plain_ms']:.2f} without")
+    for cores, name in (("1 thread", ""), (f"{report['cores']} threads", "_all_cores")):
+        drafts, again = report["drafts" + name], report["rewriting" + name]
+        for kind, what in (("ngram", "n-gram drafts verified"), ("plain", "no drafts, no caches")):
+            table.add_row(f"a token, {what}, {cores}", f"{drafts[kind]['ms_per_token']:.2f} ms", _passes(drafts[kind]))
+        rewritten = f"{again['drafted_ms']:.2f} ms", f"{again['plain_ms']:.2f} without"
+        table.add_row(f"rewriting with the old text as draft, {cores}", *rewritten)
+    for row in report["growth"]:
+        grown = f"{row['time']:.1f} times the first, for {row['bytes']:.1f} times the bytes"
+        table.add_row(f"a token behind {row['length']:,} others", f"{row['ms']:.2f} ms", grown)
     agrees = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in report["acceptance"].items())
     table.add_row("exits that agree with the last layer", agrees, "")
+    if (head := report["stop_head"]) is not None:
+        found = f"finds {head['wrong_stopped']:.0%} of the wrong tokens, and {head['right_stopped']:.1%} of the right ones"
+        table.add_row("the Stop head, as it was trained", f"{head['precision']:.0%} of the stopped wrong", found)
     completion, cancel = report["completion_ms"], report["cancel_ms"]
     for way, shown in report["shown"].items():
-        right = f"{shown['right']:.0%} of it right, {shown['right_chars']:.1f} right characters a cursor"
+        right = (
+            f"{shown['right']:.0%} of it right, {shown['right_chars']:.1f} right characters, {shown['new_tokens']:.1f} tokens"
+        )
         table.add_row(f"shown, {way}", f"at {shown['shown']:.0%} of {shown['n']} cursors", right)
     table.add_row("completion", f"p50 {completion['p50']:.0f} ms", f"p95 {completion['p95']:.0f} ms")
     table.add_row("cancel to idle", f"p50 {cancel['p50']:.2f} ms", f"p99 {cancel['p99']:.2f} ms")
@@ -182,12 +224,15 @@ def _passes(row: dict[str, float]) -> str:
 
 
 def _picture(races: Sequence[dict[str, Any]]) -> str:
-    """Prefill and a token's time against the length of the context, on one thread, for each model."""
+    """Prefill and a token's time against the length of the context, on one thread, for each model, with the bytes it reads."""
     panels = []
     for model in dict.fromkeys(race["model"] for race in races):
         alone = [race for race in races if race["model"] == model and race["threads"] == 1]
         rows = sorted(alone, key=lambda race: int(race["length"]))
         for kind in ("prefill", "decode_plain", "keystroke_warm"):
             series = {name: [row["times"][name][kind]["median_ms"] for row in rows] for name in rows[0]["times"]}
+            if kind == "decode_plain":  # as if each byte took what it takes at the shortest context
+                first = rows[0]["times"]["sotto"][kind]["median_ms"] / rows[0]["bytes_a_token"]
+                series["sotto's bytes"] = [row["bytes_a_token"] * first for row in rows]
             panels.append(Panel(f"{model}: {kind.replace('_', ' ')}, ms", [row["length"] for row in rows], series))
     return svg(panels, "tokens of context")

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lsp_server.commands.local import fail
+from lsp_server.paths import calibrated_dir, model_place
 from lsp_server.spawn import python_command
 
 STYLES = {"ok": "green", "failed": "bold red", "not checked": "yellow", "noted": "cyan"}
@@ -35,10 +36,33 @@ def verify(model: str, as_json: bool) -> int:
     return _run(["verify", "--model", model], "checking", as_json, _show_checks)
 
 
-def _run(arguments: Sequence[str], doing: str, as_json: bool, show: Callable[[Console, dict[str, Any]], None]) -> int:
+def calibrate(model: str, path: Path, cursors: int, check: bool, as_json: bool) -> int:
+    """Find the thresholds of the setting `turbo` and keep them in the model's folder; ``check`` measures those it holds."""
+    arguments = ["--model", model, "--path", str(path), "--cursors", str(cursors), *(["--check"] if check else [])]
+    return _run(arguments, "calibrating", as_json, _show_calibration, "assistant.model.calibrate")
+
+
+def calibrate_attention(model: str, attention: str, as_json: bool) -> int:
+    """Find the heads of a checkpoint that retrieve, for the setting `attention`, and keep them in the user's data folder."""
+    arguments = ["--model", model_place(model), "--attention", attention, "--out", str(calibrated_dir())]
+    return _run(arguments, "calibrating", as_json, _show_heads, "assistant.model.hf.calibrate")
+
+
+def _show_heads(console: Console, answer: dict[str, Any]) -> None:
+    console.print(f"{answer['retrieving']} of {answer['keyHeads']} key heads of {answer['model']} retrieve; the others stream.")
+    console.print(f"Kept in {answer['file']}. Use it with the setting `attention`: {answer['attention']}.")
+
+
+def _run(
+    arguments: Sequence[str],
+    doing: str,
+    as_json: bool,
+    show: Callable[[Console, dict[str, Any]], None],
+    module: str = "assistant.model.export",
+) -> int:
     """Run the exporter and show its answer; returns its exit code, or 2 with one sentence when it has none to give."""
     with Console(stderr=True, quiet=as_json).status(f"{doing} the model"):
-        code, answer = _ask(python_command("assistant.model.export", *arguments))
+        code, answer = _ask(python_command(module, *arguments))
     if answer is None:
         return code or fail("the exporter gave no answer; check the installation with `sotto doctor`")
     if "error" in answer:
@@ -109,3 +133,15 @@ def _show_checks(console: Console, answer: dict[str, Any]) -> None:
         advice = f"\n-> {check['advice']}" if check["advice"] else ""
         table.add_row(Text(check["verdict"], style=STYLES[check["verdict"]]), check["name"], Text(check["found"] + advice))
     console.print(table)
+
+
+def _show_calibration(console: Console, answer: dict[str, Any]) -> None:
+    for layer, least in answer.get("thresholds", {}).items():
+        when = f"at {least:.0%}" if least < 1 else "never: too many lines would change"
+        console.print(f"leaves behind layer {layer} {when}")
+    found = answer.get("checked") or answer["measured"]
+    if found:
+        console.print(
+            f"{answer['cursors']} cursors: {found['right']} lines right instead of {found['right_before']},"
+            f" {found['layers_skipped']:.1%} of the layers and {found['time_saved']:.1%} of the time saved"
+        )

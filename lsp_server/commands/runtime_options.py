@@ -13,6 +13,7 @@ def add(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     runtime.add_argument("--rounds", type=int, default=5, metavar="N", help="prompts at 512 tokens (default: %(default)s)")
     runtime.add_argument("--quick", action="store_true", help="this model at 512 tokens only: no 45 M shape, no long contexts")
     runtime.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw times against the length of the context")
+    runtime.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where everyone runs (default: %(default)s)")
     runtime.add_argument("--json", action="store_true", help="print JSON")
     runtime.add_argument("--model", default="", metavar="DIR", help="checkpoint folder (default: our own)")
     runtime.add_argument("--threads", type=int, default=0, metavar="N", help="threads of the engine (0: from idle cores)")
@@ -30,4 +31,5 @@ def run(options: argparse.Namespace) -> int:
         options.json,
         options.model,
         options.threads,
+        options.device,
     )

@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.model import checkpoint, fused
+from assistant.model import checkpoint
 from assistant.model.race import measure, places, shapes
 from assistant.model.race.measure import Times
-from assistant.model.race.runners import RACERS, Ours, Racer, cores
+from assistant.model.race.runners import RACERS, Ours, Racer, cores, runner_of
 from assistant.model.race.shapes import Entry
-from assistant.model.runner import Runner
 from assistant.types import EngineError
 
 CONTEXT = 512
@@ -34,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--against", default="transformers,llamacpp")
     found.add_argument("--rounds", type=int, default=5)
     found.add_argument("--lengths", default="2048,4096,8192", help="further context lengths; empty for none")
+    found.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where everyone runs")
     found.add_argument("--small", action="store_true", help="the checkpoint only, not the 45 M shape")
     return found
 
@@ -55,21 +55,32 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         for entry in made:
             for length, rounds, threads in _heats(lengths, options.rounds):
                 prompts = places.stretches(texts, entry.source.tokenizer, length + 10, rounds)
-                report["races"].append({"length": length, **_race(entry, against, threads, prompts, say)})
-        report |= _drafts(made[0], texts, say)
+                heat = _race(entry, against, threads, options.device, prompts, say)
+                report["races"].append({"length": length, "bytes_a_token": shapes.bytes_read(entry, length), **heat})
+        for name, threads in (("", 1), ("_all_cores", cores())):
+            report |= {key + name: found for key, found in _drafts(made[0], texts, threads, options.device, say).items()}
+        stretches = places.stretches(texts, made[0].source.tokenizer, CONTEXT, AGREEMENT_PROMPTS)
+        report["acceptance"] = measure.agreement(made[0], stretches)
+        report["stop_head"] = measure.stopping(made[0], stretches, _stop_threshold(folder))
     return report
 
 
 def _heats(lengths: Sequence[int], rounds: int) -> list[tuple[int, int, int]]:
     """(tokens of context, rounds, threads) of each race."""
-    return [*((CONTEXT, rounds, threads) for threads in sorted({1, cores()})), *((n, LONG_ROUNDS, 1) for n in lengths)]
+    heats = [(CONTEXT, rounds), *((length, LONG_ROUNDS) for length in lengths)]
+    return [(length, count, threads) for length, count in heats for threads in sorted({1, cores()})]
 
 
 def _race(
-    entry: Entry, against: frozenset[str], threads: int, prompts: Sequence[Sequence[int]], say: Callable[[str], None]
+    entry: Entry,
+    against: frozenset[str],
+    threads: int,
+    device: str,
+    prompts: Sequence[Sequence[int]],
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
-    racers: list[Racer] = [Ours(entry, threads)]
-    racers += [RACERS[name](entry, threads) for name in sorted(against)]
+    racers: list[Racer] = [Ours(entry, threads, device)]
+    racers += [RACERS[name](entry, threads, device) for name in sorted(against)]
     try:
         times = measure.race(racers, prompts, say)
     finally:
@@ -86,16 +97,17 @@ def _ratios(ours: Times, theirs: Times) -> dict[str, float]:
     return {kind: second[kind]["median_ms"] / first[kind]["median_ms"] for kind in measure.KINDS if kind in first}
 
 
-def _drafts(entry: Entry, texts: dict[str, str], say: Callable[[str], None]) -> dict[str, Any]:
-    say("drafts")
-    runner = fused.load(entry.source, wait=True) or Runner(entry.source.config, entry.source.tensors())
+def _drafts(entry: Entry, texts: dict[str, str], threads: int, device: str, say: Callable[[str], None]) -> dict[str, Any]:
+    say(f"drafts, {threads} threads")
+    runner, _ = runner_of(entry, threads, device)
     found = places.cursors(texts, DRAFTED_PLACES)
-    prompts = places.stretches(texts, entry.source.tokenizer, CONTEXT, AGREEMENT_PROMPTS)
-    return {
-        "drafts": measure.drafted(entry, runner, found),
-        "rewriting": measure.copied(entry, runner, found),
-        "acceptance": measure.agreement(entry, prompts),
-    }
+    return {"drafts": measure.drafted(entry, runner, found), "rewriting": measure.copied(entry, runner, found)}
+
+
+def _stop_threshold(folder: Path) -> float:
+    """How sure the Stop head must be, as it was chosen when it was trained."""
+    said = json.loads((folder / checkpoint.CONFIG).read_text("utf-8")).get("controller", {})
+    return float(said.get("stop_threshold", 0.5))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ import torch
 
 from assistant import edit_format
 from assistant.model.engine import Engine
+from assistant.model.exits import STOP
 from assistant.model.race.runners import Racer, median
 from assistant.model.race.shapes import Entry
 from assistant.types import GenerateRequest, OpenFile, Part
@@ -143,3 +144,28 @@ def agreement(entry: Entry, prompts: Sequence[Sequence[int]]) -> dict[str, float
         for depth in exits:
             same[depth] += int((model.logits(kept[depth]).argmax(-1) == best).sum())
     return {f"exit_{depth}": count / max(1, total) for depth, count in same.items()}
+
+
+@torch.inference_mode()
+def stopping(entry: Entry, prompts: Sequence[Sequence[int]], least: float) -> dict[str, float] | None:
+    """The Stop head at the positions where its probability is above ``least``: how often the likeliest token is wrong there
+    (``precision``), which share of all wrong ones that is, and which share of the right ones it would take away too.
+    """
+    head, model = entry.source.stop_head, entry.source.transformer()
+    if head is None:
+        return None
+    stopped = wrong = both = total = 0
+    weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
+    for ids in prompts:
+        stream = model.norm(model.hidden(torch.tensor([list(ids)]))[0])[0, :-1]
+        stop = (stream @ weight.T + bias).softmax(-1)[:, STOP] > least
+        missed = (stream @ model.embed.weight.T).argmax(-1) != torch.tensor(list(ids[1:]))
+        stopped, wrong = stopped + int(stop.sum()), wrong + int(missed.sum())
+        both, total = both + int((stop & missed).sum()), total + len(missed)
+    return {
+        "threshold": least,
+        "precision": both / max(1, stopped),
+        "wrong_stopped": both / max(1, wrong),
+        "right_stopped": (stopped - both) / max(1, total - wrong),
+        "n": total,
+    }

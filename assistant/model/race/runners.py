@@ -17,9 +17,11 @@ import numpy as np
 import torch
 
 from assistant.model import fused
+from assistant.model.devices import gpu_runner
 from assistant.model.export import optional
 from assistant.model.race.shapes import Entry
 from assistant.model.runner import Runner
+from assistant.model.running import Running
 from assistant.model.sampling import Sampler
 
 CHUNK = 64
@@ -43,13 +45,22 @@ class Racer(Protocol):
         """Give back what it holds."""
 
 
+def runner_of(entry: Entry, threads: int, device: str) -> tuple[Running, str]:
+    """What computes our passes, and what it is called. Raises `EngineError` for a GPU that is not there."""
+    if (on_gpu := gpu_runner(entry.source, device)) is not None:
+        return on_gpu, "bf16, CUDA graphs"
+    many = f"{threads} thread{'s' * (threads > 1)}"
+    if (compiled := fused.load(entry.source, wait=True, threads=threads)) is not None:
+        return compiled, f"int8, fused, {many}"
+    return Runner(entry.source.config, entry.source.tensors()), f"fp32, torch, {many}"
+
+
 class Ours:
     """The runner and the sampler of our engine, without its caches and drafts: plain greedy decoding."""
 
-    def __init__(self, entry: Entry, threads: int) -> None:
-        runner = fused.load(entry.source, wait=True)
-        self._runner = runner or Runner(entry.source.config, entry.source.tensors())
-        self.name = f"sotto, {'int8, fused, 1 thread' if runner is not None else f'fp32, torch, {threads} threads'}"
+    def __init__(self, entry: Entry, threads: int, device: str = "cpu") -> None:
+        self._runner, kind = runner_of(entry, threads, device)
+        self.name = f"sotto, {kind}"
         torch.set_num_threads(threads)
         self._slot = self._runner.context()
         self._sampler = Sampler()
@@ -88,7 +99,7 @@ class Ours:
 class LlamaCpp:
     """llama-cpp-python as its users have it: weights of the entry's type, fp16 keys and values, the prompt's prefix reused."""
 
-    def __init__(self, entry: Entry, threads: int) -> None:
+    def __init__(self, entry: Entry, threads: int, device: str = "cpu") -> None:
         library = optional.load("llama_cpp")
         self.name = f"llama.cpp, {entry.gguf_type}, {threads} thread{'s' * (threads > 1)}"
         context = entry.source.config.context
@@ -98,8 +109,9 @@ class LlamaCpp:
             self.name += ", not repacked"
         try:
             self._llama = library.Llama(
-                str(entry.gguf), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False
-            )
+                str(entry.gguf), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False,
+                n_gpu_layers=-1 if device == "cuda" else 0,
+            )  # fmt: skip
         finally:
             library.llama_cpp.llama_model_default_params = spare
         self._tokens: Any = iter(())
@@ -131,12 +143,14 @@ class LlamaCpp:
 class Transformers:
     """transformers' `generate`, fp32, its own cache within a call. Between calls it keeps nothing, which is how it is used."""
 
-    def __init__(self, entry: Entry, threads: int) -> None:
+    def __init__(self, entry: Entry, threads: int, device: str = "cpu") -> None:
         library = optional.load("transformers")
         library.utils.logging.disable_progress_bar()
         torch.set_num_threads(threads)
-        self.name = f"transformers, fp32, {threads} thread{'s' * (threads > 1)}"
         self._model = library.AutoModelForCausalLM.from_pretrained(str(entry.transformers), local_files_only=True).eval()
+        self.name, self._device = f"transformers, fp32, {threads} thread{'s' * (threads > 1)}", device
+        if device == "cuda":
+            self._model, self.name = self._model.to("cuda", torch.bfloat16), "transformers, bf16, GPU"
         self._threads = threads
         self._ids: list[int] = []
         self._first = 0.0
@@ -158,7 +172,7 @@ class Transformers:
 
     def _generate(self, ids: list[int], count: int) -> float:
         torch.set_num_threads(self._threads)
-        tokens = torch.tensor([ids])
+        tokens = torch.tensor([ids], device=self._device)
         started = time.perf_counter()
         with torch.inference_mode():
             self._model.generate(
@@ -167,7 +181,7 @@ class Transformers:
         return time.perf_counter() - started
 
 
-RACERS: dict[str, Callable[[Entry, int], Racer]] = {"llamacpp": LlamaCpp, "transformers": Transformers}
+RACERS: dict[str, Callable[[Entry, int, str], Racer]] = {"llamacpp": LlamaCpp, "transformers": Transformers}
 
 
 _PROBE = """

@@ -84,3 +84,9 @@ def _entry(name: str, source: Checkpoint, folder: Path, scratch: Path, against: 
         gguf_file.write(source, folder, scratch / f"{name}.gguf", kind) if "llamacpp" in against else None,
         kind,
     )
+
+
+def bytes_read(entry: Entry, length: int) -> int:
+    """What one decoded token reads in our runtime behind ``length`` others: int8 weights once, keys and values in 16 bits."""
+    shape = entry.source.config
+    return shape.n_params + 4 * shape.n_layers * shape.n_kv_heads * shape.head_dim * length

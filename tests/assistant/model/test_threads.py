@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Set
 from pathlib import Path
 
@@ -107,3 +108,70 @@ def test_without_any_of_it_half_of_the_cores(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(threads, "_quota", lambda: 99)
     monkeypatch.delattr(os, "getloadavg", raising=False)
     assert threads.choose()[0] == 4
+
+
+class Loaded:
+    """Two idle cores whose clocks run as they are told: (seconds, cores' worth of others, of this process)."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cores: int = 2, quota: int = 99) -> None:
+        self.seconds = self.others = self.own = 0.0
+        self.cores = cores
+        monkeypatch.setattr(threads, "_allowed_cpus", lambda: set(range(cores)))
+        monkeypatch.setattr(threads, "_physical_cores", lambda _: [{i} for i in range(cores)])
+        monkeypatch.setattr(threads, "_quota", lambda: quota)
+        monkeypatch.setattr(threads, "_read_ticks", self.ticks)
+        monkeypatch.setattr(time, "process_time", lambda: self.own)
+
+    def ticks(self) -> dict[int, tuple[int, int]]:
+        total = self.seconds * self.cores - self.others - self.own
+        idle, every = (int(value * threads.TICKS_PER_S / self.cores) for value in (total, self.seconds * self.cores))
+        return {cpu: (idle, every) for cpu in range(self.cores)}
+
+    def run(self, seconds: float, others: float, own: float = 0.0) -> None:
+        self.seconds, self.others, self.own = self.seconds + seconds, self.others + seconds * others, self.own + seconds * own
+
+
+def test_threads_follow_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Loaded(monkeypatch)
+    free = threads.Free(clock=lambda: machine.seconds)
+    found = []
+    for others, own in ((0.0, 0.0), (0.1, 1.5), (1.0, 0.9), (1.9, 0.1), (0.6, 0.6), (0.0, 0.0)):
+        machine.run(1.0, others, own)
+        found.append(free.now())
+    assert found == [2, 2, 1, 1, 1, 2]
+
+
+def test_between_two_looks_the_last_answer_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Loaded(monkeypatch)
+    free = threads.Free(clock=lambda: machine.seconds)
+    machine.run(1.0, 0.0)
+    assert free.now() == 2
+    machine.run(0.3, 2.0)
+    assert free.now() == 2
+    machine.run(0.3, 2.0)
+    assert free.now() == 1
+
+
+@pytest.mark.parametrize(("cores", "quota", "most"), [(1, 99, 1), (2, 99, 2), (2, 1, 1), (64, 99, threads.MOST_FUSED)])
+def test_never_more_than_cores_quota_and_what_helps(monkeypatch: pytest.MonkeyPatch, cores: int, quota: int, most: int) -> None:
+    machine = Loaded(monkeypatch, cores, quota)
+    free = threads.Free(clock=lambda: machine.seconds)
+    machine.run(1.0, 0.0)
+    assert (free.most, free.now()) == (most, most)
+
+
+def test_what_is_asked_is_always_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Loaded(monkeypatch)
+    free = threads.Free(3, clock=lambda: machine.seconds)
+    machine.run(1.0, 2.0)
+    assert free.now() == free.most == 3
+
+
+def test_without_clocks_the_load_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Loaded(monkeypatch, cores=4)
+    monkeypatch.setattr(threads, "_read_ticks", lambda: None)
+    free = threads.Free(clock=lambda: machine.seconds)
+    for load, expected in ((0.1, 4), (2.2, 2), (9.0, 1)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0), raising=False)
+        machine.run(1.0, 0.0)
+        assert free.now() == expected

@@ -17,22 +17,38 @@ def race(length: int = 512, model: str = "m", threads: int = 1) -> dict[str, Any
 
     ratios = {"llamacpp": dict.fromkeys(bench_runtime.MAIN, 2.0)}
     pair = {"sotto": times(0.1), "llamacpp": times(0.2)}
-    return {"length": length, "model": model, "threads": threads, "times": pair, "ratios": ratios}
+    described = {"length": length, "bytes_a_token": 4_000 + length, "model": model, "threads": threads}
+    return {**described, "times": pair, "ratios": ratios}
 
 
-def test_drafts_are_compared_with_their_plain_decode() -> None:
-    drafts = {"ngram": {"ms_per_token": 25.6}}
-    found = bench_runtime._ratios({"races": [race()], "drafts": drafts, "rewriting": {"drafted_ms": 10.24}})
-    assert found["llamacpp"]["decode_plain"] == 2.0
+def test_drafts_are_compared_with_their_plain_decode_on_as_many_threads() -> None:
+    report = {
+        "races": [race(), race(threads=2), race(2048), race(model="large"), race(2048, "large", threads=2)],
+        "drafts": {"ngram": {"ms_per_token": 25.6}},
+        "rewriting": {"drafted_ms": 10.24},
+        "drafts_all_cores": {"ngram": {"ms_per_token": 12.8}},
+        "rewriting_all_cores": {"drafted_ms": 5.12},
+    }
+    found, all_cores = bench_runtime._ratios(report, 1, ""), bench_runtime._ratios(report, 2, "_all_cores")
+    assert found["llamacpp"]["decode_plain"] == found["llamacpp"]["decode_plain_45m"] == 2.0
     assert found["llamacpp"]["decode_speculative"] == pytest.approx(4.0)
     assert found["llamacpp"]["rewriting"] == pytest.approx(10.0)
+    assert all_cores["llamacpp"]["decode_speculative"] == pytest.approx(8.0)
+    assert all_cores["llamacpp"]["rewriting"] == pytest.approx(20.0)
+
+
+def test_growth_is_that_of_one_thread_beside_the_bytes() -> None:
+    rows = bench_runtime._growth([race(), race(2048, threads=2), race(2048), race(512, "large")])
+    assert [row["length"] for row in rows] == [512, 2048]
+    assert rows[1]["time"] == pytest.approx(4.0)
+    assert rows[1]["bytes"] == pytest.approx(6048 / 4512)
 
 
 def test_the_picture_shows_every_model_on_one_thread() -> None:
     drawn = bench_runtime._picture([race(), race(2048), race(512, "large"), race(2048, "large"), race(threads=2)])
     assert drawn.count("<g transform") == 6
     assert "large: prefill" in drawn
-    assert drawn.count("<polyline") == 12
+    assert drawn.count("<polyline") == 14
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

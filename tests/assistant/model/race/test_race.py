@@ -83,7 +83,10 @@ def test_the_whole_race_against_nobody(project: Path) -> None:
     report = json.loads(ran.stdout.splitlines()[-1])
     assert all(race["length"] == 512 and set(race["times"]) == {"sotto"} for race in report["races"])
     assert report["drafts"]["ngram"]["tokens_per_pass"] > report["drafts"]["plain"]["tokens_per_pass"]
-    assert report["rewriting"]["same"] == report["rewriting"]["n"] > 0
+    for name in ("", "_all_cores"):
+        assert report["rewriting" + name]["same"] == report["rewriting" + name]["n"] > 0
+    assert report["stop_head"]["precision"] > 0.7
+    assert report["stop_head"]["wrong_stopped"] > 3 * report["stop_head"]["right_stopped"]
     assert 0 < report["acceptance"]["exit_2"] < report["acceptance"]["exit_4"] <= 1
 
 
