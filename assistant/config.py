@@ -98,7 +98,20 @@ class Config:
         "How much the gate that learns from you may hide of what you would take: 2 % (`eager`), 5 % or 10 % (`quiet`).",
         choices=("eager", "balanced", "quiet"),
     )
+    look_ahead: bool = setting(
+        True, "While you read a suggestion, compute what follows it, so that it is there at once when you take it."
+    )
     next_edit: bool = setting(True, "Predict your next edit from the last ones, anywhere in the project.")
+    next_edit_model: str = setting(
+        "",
+        "Folder of a model of yours, or its id in the Hugging Face cache, that writes next edits and judges those that rules"
+        " propose; empty: the rules propose, Sotto's model judges.",
+    )
+    next_edit_format: str = setting(
+        "auto",
+        "How that model wants to be asked: as Sweep's or Zed's next-edit models, or as a chat model; `auto` goes by its name.",
+        choices=("auto", "sweep", "zeta", "instruct"),
+    )
     popup: str = setting(
         "auto",
         "Offer suggestions as an ordinary completion item: for editors without inline completion (`auto`), always, or never.",
@@ -108,8 +121,35 @@ class Config:
     top_p: float = setting(
         0.95, "When sampling, keep the likeliest tokens up to this total probability.", minimum=0.05, maximum=1.0
     )
-    model: str = setting("", "Folder of a Sotto checkpoint; empty for the model that comes with Sotto.")
+    turbo: bool = setting(
+        False,
+        "Let sure tokens skip the model's last layers, calibrated to lose at most 1 % of the exactly right lines; the answers"
+        " are no longer always the whole model's.",
+    )
+    model: str = setting(
+        "",
+        "Folder of a checkpoint, Sotto's or one that transformers loads, or the id of one in the Hugging Face cache; empty for"
+        " the model that comes with Sotto.",
+    )
+    allow_download: bool = setting(
+        False,
+        "Fetch a `model` that is an id and not in the Hugging Face cache from huggingface.co. Nothing else is fetched.",
+    )
+    attention: str = setting(
+        "dense",
+        "What attention looks at in a model that transformers loads: `dense`, `sink_window`, `block_select`, `token_select` or"
+        " `hip`; `duo` or `razor` after `sotto model calibrate`. Layers may differ: `hip,0-1=dense`.",
+    )
     threads: int = setting(0, "Threads of the engine; 0 chooses from the idle cores.", minimum=0, maximum=64)
+    shared_engine: bool = setting(
+        True, "One engine process for all windows of yours that want the same model; off, this window has one of its own."
+    )
+    idle_minutes: int = setting(
+        30,
+        "Minutes without a request after which the engine ends and its memory is free; the next key starts it again. 0: never.",
+        minimum=0,
+        maximum=1440,
+    )
     context_tokens: int = setting(
         -1,
         "Most tokens of a prompt for what the workspace says of the place: called functions, members, imports, similar blocks,"
@@ -126,6 +166,11 @@ class Config:
         "manual",
         "Review what changed: when you ask for it (`manual`), also each file that you save (`save`), or not at all (`off`).",
         choices=("off", "manual", "save"),
+    )
+    review_model: str = setting(
+        "",
+        "Folder of an instruct model of yours, or its id in the Hugging Face cache, that also reads each change of a review and"
+        " words comments; each claim is checked against the code. Empty: the rules alone.",
     )
     review_linters: tuple[str, ...] = setting(
         (),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from assistant.cancel import Cancel
+from assistant.completion.ahead import Ahead
 from assistant.completion.cache import Answer, CompletionCache, Entry, Hit
 from assistant.completion.context import Site, Windows, look
 from assistant.completion.existing import checked
@@ -32,7 +33,9 @@ from assistant.types import (
     Chunk,
     Completion,
     EngineError,
+    Finish,
     GenerateRequest,
+    Priority,
     Reason,
     Snapshot,
     Source,
@@ -46,7 +49,7 @@ from assistant.workspace.existence.verdict import Checker
 from assistant.workspace.ignore import Excluder
 
 _log = logging.getLogger(__name__)
-_CONTEXT, _FAMILY = 1024, "sotto"  # until the engine has said what it runs
+_CONTEXT, _LAYOUT = 1024, "sotto"  # until the engine has said what it runs
 _ENDED = {Ended.SUPERSEDED: Reason.SUPERSEDED, Ended.CANCELLED: Reason.CANCELLED}
 
 
@@ -104,21 +107,31 @@ class Completer:
         checker: Checker | None = None,
         weigher: Weigher | None = None,
         retriever: Retriever | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         """``clock`` counts seconds from anywhere; ``new_id`` names suggestions. ``checker`` is asked in the
         event loop: it answers in a few milliseconds; ``retriever`` in a thread. Without a ``weigher`` only the quality floor
-        hides anything.
+        hides anything. With ``ahead``, what follows a shown suggestion is computed before it is taken.
         """
         self._model, self._clock, self._new_id = model, clock, new_id
         self._checker = checker
         self._retrieval = Retrieval(retriever) if retriever is not None else None
         self._weigher = weigher or Weigher(clock=clock)
+        self._ahead = ahead
+        self._unread: set[str] = set()  # documents in which the last prompt was given up before the model had read it
         self._cache = CompletionCache()
         self._schedule: Schedule[_Drafted] = Schedule(clock)
         self._excluders: dict[str | None, Excluder] = {}
 
+    def close(self) -> None:
+        """Nothing is computed ahead any more."""
+        if self._ahead is not None:
+            self._ahead.stop()
+
     def forget(self, uri: str) -> None:
         """The document was closed."""
+        self.close()
+        self._unread.discard(uri)
         self._cache.forget(uri)
         self._schedule.forget(uri)
         if self._checker is not None:
@@ -129,6 +142,7 @@ class Completer:
     async def complete(self, snapshot: Snapshot, config: Config, cancel: Cancel) -> Completion:
         """What to suggest at the snapshot's cursor, or why nothing. Raises only `asyncio.CancelledError`."""
         asked = self._clock()
+        self.close()
         try:
             refused = self._refusal(snapshot, config)
             if refused is None:
@@ -153,13 +167,16 @@ class Completer:
         return Reason.EXCLUDED if excluder.reason(snapshot.path or snapshot.uri, config) else None
 
     def _look(self, snapshot: Snapshot, config: Config, asked: float) -> _Ask:
+        site, mode = self._place(snapshot, config)
+        case = self._weigher.case(site, snapshot.trigger, mode.several, snapshot.selected is not None)
+        return _Ask(snapshot, config, site, mode, asked, case)
+
+    def _place(self, snapshot: Snapshot, config: Config) -> tuple[Site, Mode]:
         info = self._model.info
         room = (info.context if info else _CONTEXT) - self._budget(config)
         windows = Windows.of(room, config.max_tokens_multi_line)
         site = look(as_accepted(snapshot), windows)
-        mode = choose(site, snapshot.trigger, config.multi_line)
-        case = self._weigher.case(site, snapshot.trigger, mode.several, snapshot.selected is not None)
-        return _Ask(snapshot, config, site, mode, asked, case)
+        return site, choose(site, snapshot.trigger, config.multi_line)
 
     def _budget(self, config: Config) -> int:
         """Tokens of a prompt for what the workspace says."""
@@ -182,6 +199,8 @@ class Completer:
             self._schedule.supersede(uri)
             return self._finish(ask, Reason.GATED_SKIP)
         wait = 0.0 if ask.invoked else wait
+        if wait > 0 and uri in self._unread and self._ahead is not None and ask.config.look_ahead:
+            self._ahead.begin(lambda stop: self._read(ask, stop), pause=0.0)
         drafted = await self._schedule.run(uri, key, wait, lambda stop: self._draft(ask, stop), cancel)
         if isinstance(drafted, Ended):
             return self._finish(ask, _ENDED[drafted], costs=_Costs(wait=self._clock() - ask.asked))
@@ -196,33 +215,55 @@ class Completer:
             return None
         return self._judge(ask, placed, hit, _Costs())
 
-    async def _draft(self, ask: _Ask, cancel: Cancel) -> _Drafted:
+    async def _follow(self, ask: _Ask, suggestion: Suggestion, cancel: Cancel) -> None:
+        """Answer what is asked next if the suggestion is taken, unless that is known or would not be asked."""
+        seen, start, end = ask.snapshot, suggestion.start, suggestion.end
+        text = seen.text[:start] + suggestion.text + seen.text[end:]
+        after = replace(seen, text=text, offset=start + len(suggestion.text), trigger=Trigger.AUTOMATIC, selected=None)
+        site, mode = self._place(after, ask.config)
+        if not policy.skip(site) and self._cache.get(after.uri, site, mode) is None:
+            await self._draft(replace(ask, snapshot=after, site=site, mode=mode), cancel, Priority.AHEAD)
+
+    async def _read(self, ask: _Ask, cancel: Cancel) -> None:
+        """Let a slow model read the prompt while the user types: the answer is asked for when the wait is over."""
+        request = replace(await self._request(ask, cancel), max_tokens=0, priority=Priority.AHEAD)
+        async for chunk in self._model.generate(request, cancel):
+            if chunk.finish is Finish.LENGTH:
+                self._unread.discard(ask.snapshot.uri)
+
+    async def _draft(self, ask: _Ask, cancel: Cancel, priority: Priority = Priority.INLINE) -> _Drafted:
         """Run the model for this place and remember what it said."""
-        started = self._clock()
-        config, info = ask.config, self._model.info
-        here, found, tokens = as_accepted(ask.snapshot), NOTHING, self._budget(config)
+        started, uri, config = self._clock(), ask.snapshot.uri, ask.config
+        request = replace(await self._request(ask, cancel), priority=priority)
+        context_ms = (self._clock() - started) * 1000
+        least = 0.0 if ask.invoked else config.stop_below
+        self._unread.add(uri)
+        said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock, least)
+        self._unread.discard(uri)
+        here = as_accepted(ask.snapshot)
+        placed, objected = checked(self._checker, here, suggest(said.text, ask.site, ask.mode))
+        answer = Answer(said.text, said.tokens, ask.mode, said.hurried or said.doubted, objected)
+        entry = Entry.of(ask.site, placed, answer)
+        if (placed or not said.hurried) and not said.cut_off:
+            self._cache.put(uri, entry)
+        saved = (request.max_tokens - said.new_tokens if said.doubted else 0) if least else None
+        return _Drafted(entry, said, started, context_ms, saved)
+
+    async def _request(self, ask: _Ask, cancel: Cancel) -> GenerateRequest:
+        """What the model is asked at this place; looks up what the workspace knows of it."""
+        config, info, found, tokens = ask.config, self._model.info, NOTHING, self._budget(ask.config)
         if self._retrieval is not None and tokens:
-            found = await self._retrieval.at(here, ask.site, tokens, cancel)
-        parts = fim(info.family if info else _FAMILY, ask.site, found)
-        request = GenerateRequest(
-            parts=parts,
+            found = await self._retrieval.at(as_accepted(ask.snapshot), ask.site, tokens, cancel)
+        return GenerateRequest(
+            parts=fim(info.layout if info else _LAYOUT, ask.site, found),
             max_tokens=config.max_tokens_multi_line if ask.mode.several else config.max_tokens,
             stop=() if ask.mode.several else ("\n",),
             budget_ms=config.budget_invoked_ms if ask.invoked else config.budget_ms,
             temperature=config.temperature,
             top_p=config.top_p,
+            turbo=config.turbo,
             file=open_file(ask.site, ask.snapshot),
         )
-        context_ms = (self._clock() - started) * 1000
-        least = 0.0 if ask.invoked else config.stop_below
-        said = await generate(self._model, request, Stopper(ask.site, ask.mode), cancel, self._clock, least)
-        placed, objected = checked(self._checker, here, suggest(said.text, ask.site, ask.mode))
-        answer = Answer(said.text, said.tokens, ask.mode, said.hurried or said.doubted, objected)
-        entry = Entry.of(ask.site, placed, answer)
-        if placed or not said.hurried:
-            self._cache.put(ask.snapshot.uri, entry)
-        saved = (request.max_tokens - said.new_tokens if said.doubted else 0) if least else None
-        return _Drafted(entry, said, started, context_ms, saved)
 
     def _judge(self, ask: _Ask, placed: Placed | None, hit: Hit, costs: _Costs, started: float | None = None) -> Completion:
         """The quality floor, the gate's stage two, and the suggestion itself. ``started``: when the model was asked for it."""
@@ -242,6 +283,8 @@ class Completer:
         if not ask.case.shows(hit.entry.shown):
             return self._finish(ask, Reason.GATED_HIDE, costs=costs)
         hit.entry.shown = True
+        if self._ahead is not None and ask.config.look_ahead:
+            self._ahead.begin(lambda cancel: self._follow(ask, suggestion, cancel))
         ask.case.offered(suggestion)
         return replace(self._finish(ask, Reason.SHOWN, costs=costs), suggestion=suggestion)
 

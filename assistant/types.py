@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any, Protocol
 
 from assistant.cancel import Cancel
@@ -170,8 +170,7 @@ class Completion:
 class Part:
     """A piece of a prompt: the special token called ``special`` (without its brackets), or ``text``.
 
-    ``keep`` says which end of a text survives when the prompt does not fit the context: ``"start"``, ``"end"``, or
-    ``"all"`` for a part that must never be cut.
+    ``keep`` says which end of a text survives where the context is too short: ``"start"``, ``"end"``; ``"all"``: uncut.
     """
 
     special: str = ""
@@ -191,6 +190,15 @@ class OpenFile:
     below: str
 
 
+class Priority(IntEnum):
+    """Which request goes first, over all windows of a user: whoever waits for it most. The lower number wins."""
+
+    INLINE = 0
+    NEXT_EDIT = 1
+    AHEAD = 2  # nobody has asked yet: it ends as cancelled when anybody does
+    REVIEW = 3
+
+
 @dataclass(frozen=True)
 class GenerateRequest:
     """Continue a prompt.
@@ -200,7 +208,9 @@ class GenerateRequest:
     ``stop`` are texts that end the answer before themselves. ``budget_ms`` is wall-clock time from the engine's receipt:
     when it is spent, what there is comes back. With ``file`` the n-gram caches of the workspace and of that file are mixed
     with the model, token by token; without, the model speaks alone. ``ends`` names special tokens that end the answer besides
-    the model's own. ``draft`` is a text that the answer probably repeats in part: it changes nothing but the time.
+    the model's own. ``draft`` is a text that the answer probably repeats in part: it changes nothing but the time. ``chat``,
+    (role, text) pairs, is asked in the checkpoint's chat format (`ModelInfo.chat`) in place of ``parts``. ``attention`` names
+    what attention looks at; empty: what the engine was started with. ``turbo`` lets tokens leave early as calibrated.
     """
 
     parts: tuple[Part, ...]
@@ -214,6 +224,10 @@ class GenerateRequest:
     file: OpenFile | None = None
     ends: tuple[str, ...] = ()
     draft: str = ""
+    chat: tuple[tuple[str, str], ...] = ()
+    attention: str = ""
+    priority: Priority = Priority.INLINE
+    turbo: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,7 +325,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What the engine says of itself once its weights are loaded."""
+    """What the engine says of itself once its weights are loaded.
+
+    ``specials`` are names for `Part`, ``layout`` is how it wants a hole in a file written (`assistant.completion.prompt`), and
+    ``chat`` says whether it takes `GenerateRequest.chat`.
+    """
 
     name: str
     family: str
@@ -324,6 +342,8 @@ class ModelInfo:
     load_ms: float
     specials: tuple[str, ...] = ()
     runner: str = ""
+    layout: str = "sotto"
+    chat: bool = False
 
 
 class EngineError(Exception):

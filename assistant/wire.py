@@ -1,18 +1,20 @@
 """The private language of the server and its engine process: length-prefixed JSON frames, and a cancel word.
 
 A frame is a little-endian uint32 length and that many bytes of UTF-8 JSON. Requests go down with ``id`` and ``op``
-(``generate``, ``score``, ``mark``, ``compare``, ``learn``, ``unlearn``, ``stop``); the engine answers each with frames of the
-same ``id`` until one has ``"last": true``.
-Frames without an ``id`` are the engine's own news: ``{"event": "loading" | "ready" | "failed", ...}``.
+(``generate``, ``score``, ``mark``, ``compare``, ``learn``, ``unlearn``, ``waiting``, ``stop``); the engine answers each with
+frames of the same ``id`` until one has ``"last": true``. ``cancel`` with the ``id`` of a request that has not begun ends it;
+one that runs is stopped through the cancel word, within a layer. On a socket that several servers share, a server's first frame
+is ``{"op": "hello", "word": PATH}`` and the engine's first one ``{"event": "hello", "pid": N}``.
+Frames without an ``id`` are the engine's own news: ``{"event": "loading" | "ready" | "failed" | "log", ...}``.
 
-The cancel word is a small memory-mapped file: int64 zero is the id of the request to abandon, int64 one counts the decode
-steps the engine has run (it only grows; tests and the demo read it). A mapped file rather than a POSIX or multiprocessing
-shared-memory object: it exists on every platform and nothing has to outlive a killed process.
+The cancel word is a small memory-mapped file, one for each server: see `CancelWord`. A mapped file rather than a POSIX or
+multiprocessing shared-memory object: it exists on every platform and nothing has to outlive a killed process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import mmap
 import os
@@ -32,6 +34,7 @@ from assistant.types import (
     ModelInfo,
     OpenFile,
     Part,
+    Priority,
     Rewrite,
     Score,
     ScoreRequest,
@@ -45,7 +48,8 @@ STEP = 10_000
 LONGEST_DOCUMENT = 1_000_000
 """Characters of a learnt document; what is longer is data more often than code, and 1 MB takes 4 ms to read."""
 _LENGTH = struct.Struct("<I")
-_WORDS = struct.Struct("<qq")
+_WORDS = struct.Struct("<qqqq")
+_STOP, _STEPS, _CANCELLED, _ALIVE = range(0, _WORDS.size, 8)
 
 
 class WireError(Exception):
@@ -98,7 +102,12 @@ async def read_frame_async(stream: asyncio.StreamReader) -> JsonObject | None:
 
 
 class CancelWord:
-    """Two int64 in a mapped file, shared by the server (which makes and removes it) and the engine (which opens it)."""
+    """Four int64 in a mapped file, shared by a server (which makes and removes it) and the engine (which opens it).
+
+    The first is the id of the request to stop: compiled code compares that one alone. Both sides write it, so the third holds
+    the last id that the server itself cancelled. The second counts the passes run for this server, the fourth moves as long as
+    the engine is at work, for whomever: a server that waits reads there that the engine does not hang.
+    """
 
     def __init__(self, path: str, *, create: bool) -> None:
         self.path = path
@@ -109,28 +118,65 @@ class CancelWord:
             self._map = mmap.mmap(file.fileno(), _WORDS.size)
 
     def cancel(self, request_id: int) -> None:
-        struct.pack_into("<q", self._map, 0, request_id)
+        """The server's: this request is not wanted any more."""
+        self._write(_CANCELLED, request_id)
+        self._write(_STOP, request_id)
+
+    def interrupt(self, request_id: int) -> None:
+        """The engine's: this request stops for now, another one goes first."""
+        self._write(_STOP, request_id)
+
+    def resume(self) -> None:
+        """The engine's: an interrupted request may begin again, unless its server has cancelled it meanwhile."""
+        unwanted = -1
+        while unwanted != self._read(_CANCELLED):  # a cancel that comes after this writes the first word after us
+            unwanted = self._read(_CANCELLED)
+            self._write(_STOP, unwanted)
 
     def is_cancelled(self, request_id: int) -> bool:
-        return bool(struct.unpack_from("<q", self._map, 0)[0] == request_id)
+        """Whether this request has to stop, for good or for now."""
+        return self._read(_STOP) == request_id
+
+    def is_unwanted(self, request_id: int) -> bool:
+        """Whether the server has cancelled this request."""
+        return self._read(_CANCELLED) == request_id
 
     @property
     def memory(self) -> memoryview:
-        """Both numbers, for who reads them in a loop; the file cannot be closed any more."""
+        """All numbers, for who reads them in a loop; the file cannot be closed any more."""
         return memoryview(self._map)
 
     @property
     def steps(self) -> int:
-        """Forward passes (prefill chunks and decode steps) the engine has run since it started."""
-        return int(struct.unpack_from("<q", self._map, 8)[0])
+        """Forward passes (prefill chunks and decode steps) that engines have run for this server since it started."""
+        return self._read(_STEPS)
 
     def count_step(self) -> None:
-        struct.pack_into("<q", self._map, 8, self.steps + 1)
+        self._write(_STEPS, self.steps + 1)
+
+    @property
+    def alive(self) -> int:
+        """Some number that changes while the engine is at work."""
+        return self._read(_ALIVE)
+
+    def show_life(self) -> None:
+        self._write(_ALIVE, self.alive + 1)
 
     def close(self, *, remove: bool = False) -> None:
         self._map.close()
-        if remove and os.path.exists(self.path):
+        if remove:
+            self.remove()
+
+    def remove(self) -> None:
+        """Delete the file, if it is still there; what is mapped stays."""
+        with contextlib.suppress(OSError):  # Windows keeps a file that somebody has mapped
             os.unlink(self.path)
+
+    def _read(self, at: int) -> int:
+        return int(struct.unpack_from("<q", self._map, at)[0])
+
+    def _write(self, at: int, value: int) -> None:
+        struct.pack_into("<q", self._map, at, value)
 
 
 def nearby(file: OpenFile) -> OpenFile:
@@ -190,8 +236,9 @@ def _text(message: JsonObject, name: str) -> str:
 def generate_from_json(message: JsonObject) -> GenerateRequest:
     rest = {k: v for k, v in message.items() if k in GenerateRequest.__dataclass_fields__}
     ends = tuple(_text({"end": name}, "end") for name in message.get("ends", ()))
-    rest |= {"parts": _parts(message), "stop": tuple(message["stop"]), "file": _file(message), "ends": ends}
-    return GenerateRequest(**rest)
+    chat = tuple((_text({"role": role}, "role"), _text({"text": text}, "text")) for role, text in message.get("chat", ()))
+    rest |= {"parts": _parts(message), "stop": tuple(message["stop"]), "file": _file(message), "ends": ends, "chat": chat}
+    return GenerateRequest(**{**rest, "priority": Priority(message.get("priority", 0))})
 
 
 def score_from_json(message: JsonObject) -> ScoreRequest:

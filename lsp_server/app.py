@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from assistant.cancel import Cancel
+from assistant.completion.ahead import Ahead
 from assistant.config import Config
 from assistant.next_edit.answer import Answer, Reach
 from assistant.next_edit.model_edits import ModelEdits
@@ -22,7 +23,8 @@ from assistant.types import Completion, JsonObject, Reason, Snapshot
 from assistant.workspace.ignore import Excluder
 from lsp_server import __version__
 from lsp_server.buffers import Buffer
-from lsp_server.engine import EngineClient
+from lsp_server.edit_model import OwnEditModel, settings_of
+from lsp_server.engine_choice import EngineChoice, status_of
 from lsp_server.feeder import Feeder
 from lsp_server.from_lsp import path_of
 from lsp_server.gatekeeper import Gatekeeper
@@ -77,9 +79,14 @@ class App:
         client: tuple[str, str] = ("", ""),
         telemetry_allowed: bool = True,
         show_comments: Callable[[str], None] = lambda path: None,
+        model: str = "",
     ) -> None:
-        """``show_comments`` hears of documents, by their real paths, whose review comments are other ones or elsewhere."""
+        """``show_comments`` hears of documents, by their real paths, whose review comments are other ones or elsewhere.
+
+        ``model`` stands in for an empty setting of that name.
+        """
         self.config = config
+        self._model = model
         self._host = host
         self._client = client
         self._telemetry_allowed = telemetry_allowed
@@ -98,6 +105,7 @@ class App:
         self.edits = NextEdits(
             self.workspace, lambda: self.config, self.excluded, new_id, ranker=ranker_of(data_dir, host.warn)
         )
+        self._edit_model: OwnEditModel | None = None
         self._roots: tuple[str, ...] = ()
         self.reviews = Reviews(
             data_dir,
@@ -132,17 +140,20 @@ class App:
         self._loaded.set()
         for task in self._tasks:
             task.cancel()
+        self._completer.close()
         self.reviews.close()
         self.journal.end(reason)
         self._store.close()
         self._gate.close()
         self._names.close()
         self.edits.close()
-        await asyncio.gather(self.workspace.close(), self._close_engine())
+        await asyncio.gather(self.workspace.close(), self.reviews.own.close(), self._close_engine())
 
     async def _close_engine(self) -> None:
         async with self._switch:
             await self._engine.close()
+            if self._edit_model is not None:
+                await self._edit_model.close()
 
     def set_roots(self, roots: Iterable[str]) -> None:
         """The workspace's folders changed; read their ignore files anew."""
@@ -165,6 +176,7 @@ class App:
         self._gate.configure(config.eagerness)
         self.reviews.configure(config)
         self.edits.refit()
+        self._fit_edit_model()
         self._fit_workspace()
         await self._fit_engine()
 
@@ -266,6 +278,7 @@ class App:
             "model": info.name if info else None,
             "modelInfo": asdict(info) if info else None,
             "enginePid": self._engine.pid,
+            "nextEditPid": self._edit_model.pid if self._edit_model is not None else None,
             "steps": self._engine.steps,
             "telemetry": self._recording,
             "store": str(self._store.path) if self._recording else None,
@@ -297,19 +310,38 @@ class App:
 
     def _new_engine(self) -> None:
         """An engine for the settings in force, not started yet; requests wait for it."""
-        self._engine_for = (self.config.model, self.config.threads)
-        self._engine = EngineClient(*self._engine_for, self._on_engine)
-        self.edits.use(ModelEdits(self._engine))
+        self._engine_for = EngineChoice.of(self.config, self._model)
+        self._engine = self._engine_for.client(self._on_engine)
+        self._fit_edit_model()
         self._completer = Completer(
-            self._engine, new_id=new_id, checker=self._names, weigher=self._gate.weigher, retriever=self._retriever
+            self._engine,
+            new_id=new_id,
+            checker=self._names,
+            weigher=self._gate.weigher,
+            retriever=self._retriever,
+            ahead=Ahead(),
         )
         self._engine_runs = False
+
+    def _fit_edit_model(self) -> None:
+        """Next edits ask the user's own model where the settings name one, else the engine's."""
+        own, wanted = self._edit_model, bool(self.config.next_edit_model and self.config.next_edit and self.config.enabled)
+        if own is not None and not (wanted and own.settings == settings_of(self.config)):
+            self._keep(own.close())
+            own = None
+        if wanted:
+            self._edit_model = own or OwnEditModel(self.config, self._host.warn)
+            self.edits.use(self._edit_model, is_sottos=False)
+        else:
+            self._edit_model = None
+            self.edits.use(ModelEdits(self._engine))
 
     async def _fit_engine(self) -> None:
         """Run the engine that the settings ask for, or none; leave one that fits alone."""
         async with self._switch:
-            fits = self._engine_for == (self.config.model, self.config.threads)
+            fits = self._engine_for == EngineChoice.of(self.config, self._model)
             if not fits or (self._engine_runs and not self.config.enabled):
+                self._completer.close()
                 await self._engine.close()
                 self._new_engine()
             if not self.config.enabled:
@@ -319,7 +351,7 @@ class App:
                 await self._engine.start()
 
     def _on_engine(self, kind: str, text: str) -> None:
-        """News of the engine: loading, ready, failed, restarting."""
+        """News of the engine: loading, ready, failed, restarting, resting."""
         self._host.log(text)
         if kind == "loading":
             self._loaded.clear()
@@ -346,14 +378,7 @@ class App:
         self._send_status()
 
     def _send_status(self) -> None:
-        if self._state == "failed":
-            self._host.status(Status("Error", self._message))
-        elif self._inactive:
-            self._host.status(Status("Inactive", self._inactive))
-        elif self._state == "restarting":
-            self._host.status(Status("Warning", self._message, busy=True))
-        else:
-            self._host.status(Status("Normal", self._message, busy=self._state == "loading"))
+        self._host.status(status_of(self._state, self._message, self._inactive, self.config.enabled))
 
     async def _tick(self) -> None:
         while True:

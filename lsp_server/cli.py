@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsp_server import __version__
-from lsp_server.commands import bench_review_options, gate_options, next_edit_options, review_options, runtime_options
+from lsp_server.commands import (
+    bench_review_options,
+    gate_options,
+    kernel_options,
+    mixers_options,
+    next_edit_options,
+    review_options,
+    runtime_options,
+)
 from lsp_server.commands import dashboard as dashboard_command
 from lsp_server.commands import telemetry as telemetry_command
 from lsp_server.paths import cache_dir, default_data_dir
@@ -33,7 +41,6 @@ def build_parser() -> argparse.ArgumentParser:
     review_options.add(commands)
     _add_bench(commands)
     gate_options.add_gate(commands)
-    _model_options(next_edit_options.add(commands))
     telemetry_command.add(commands)
     dashboard_command.add(commands)
     _add_doctor(commands)
@@ -44,7 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _model_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", default="", metavar="DIR", help="a Sotto checkpoint folder (default: the one that comes with Sotto)"
+        "--model",
+        default="",
+        metavar="DIR_OR_ID",
+        help="a checkpoint folder, Sotto's or one that transformers loads, or an id in the Hugging Face cache"
+        " (default: the model that comes with Sotto)",
     )
 
 
@@ -74,6 +85,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--tcp", metavar="HOST:PORT", help="listen on a loopback address instead of stdio")
     serve.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the default; some editors pass it)")
     serve.add_argument("--data-dir", type=Path, metavar="DIR", help="where the private record of suggestions lives")
+    _model_option(serve)
 
 
 def _add_complete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -126,6 +138,8 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _model_options(next_edit_options.add_bench(kinds))
     gate_options.add_bench_telemetry(kinds)
     runtime_options.add(kinds)
+    kernel_options.add(kinds)
+    mixers_options.add(kinds)
     bench_review_options.add(kinds)
 
 
@@ -138,7 +152,10 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     # No prefix and no help of its own: whatever follows, --help too, is the trainer's.
     train = commands.add_parser(
-        "train", help="train the default model (see: sotto train --help)", prefix_chars="\0", add_help=False
+        "train",
+        help="train the default model (see: sotto train --help), or with --edits DIR which next edits to trust",
+        prefix_chars="\0",
+        add_help=False,
     )
     train.add_argument("arguments", nargs=argparse.REMAINDER, help="passed to python -m assistant.training")
 
@@ -163,7 +180,17 @@ def _add_model(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     export.add_argument("--force", action="store_true", help="replace files that are there")
     verify = kinds.add_parser("verify", help="prove that transformers and llama.cpp compute the same from an export")
     _json_option(verify)
-    for kind in (info, export, verify):
+    calibrate = kinds.add_parser("calibrate", help="what the settings `turbo` and `attention` need to know of a model")
+    what = calibrate.add_mutually_exclusive_group(required=True)
+    what.add_argument("--turbo", action="store_true", help="how sure a token must be to skip layers")
+    what.add_argument(
+        "--attention", choices=("duo", "razor"), help="the heads of a model of transformers' that must see everything"
+    )
+    calibrate.add_argument("--path", type=Path, default=Path("."), metavar="DIR", help="Python code (default: here)")
+    calibrate.add_argument("--cursors", type=int, default=1500, metavar="N", help="lines to complete (default: %(default)s)")
+    calibrate.add_argument("--check", action="store_true", help="measure what the folder holds; change nothing")
+    _json_option(calibrate)
+    for kind in (info, export, verify, calibrate):
         _model_option(kind)
 
 
@@ -196,7 +223,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "serve":
         from lsp_server.commands import serve
 
-        return serve.run(arguments.tcp, data_dir(arguments.data_dir), telemetry_allowed())
+        return serve.run(arguments.tcp, data_dir(arguments.data_dir), telemetry_allowed(), arguments.model)
     if arguments.command == "demo":
         from lsp_server.commands import demo
 
@@ -217,14 +244,18 @@ def _run(arguments: argparse.Namespace) -> int:
         return gate_options.run_gate(arguments, data_dir(None))
     if arguments.command == "bench" and arguments.kind == "runtime":
         return runtime_options.run(arguments)
+    if arguments.command == "bench" and arguments.kind == "kernels":
+        return kernel_options.run(arguments)
+    if arguments.command == "bench" and arguments.kind == "mixers":
+        return mixers_options.run(arguments)
     if arguments.command == "bench" and arguments.kind == "review":
         from lsp_server.commands import bench_review
 
         return bench_review.run(arguments)
     if arguments.command == "bench" and arguments.kind == "telemetry":
         return gate_options.run_bench_telemetry(arguments)
-    if arguments.command == "next-edit" or (arguments.command == "bench" and arguments.kind == "next-edit"):
-        return next_edit_options.run(arguments, data_dir(None))
+    if arguments.command == "bench" and arguments.kind == "next-edit":
+        return next_edit_options.run(arguments)
     if arguments.command == "bench" and arguments.kind == "gate":
         return gate_options.run_bench_gate(arguments)
     if arguments.command == "bench" and arguments.kind == "workspace":
@@ -253,6 +284,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return _run_model(arguments)
     from lsp_server.commands import train
 
+    if any(one.split("=")[0] == "--edits" for one in arguments.arguments):
+        parser = next_edit_options.training()
+        _model_options(parser)
+        return next_edit_options.run_training(parser.parse_args(arguments.arguments), data_dir(None))
     return train.run(arguments.arguments)
 
 
@@ -261,6 +296,10 @@ def _run_model(arguments: argparse.Namespace) -> int:
 
     if arguments.kind == "info":
         return model.info(arguments.model, arguments.json)
+    if arguments.kind == "calibrate" and arguments.attention:
+        return model.calibrate_attention(arguments.model, arguments.attention, arguments.json)
+    if arguments.kind == "calibrate":
+        return model.calibrate(arguments.model, arguments.path, arguments.cursors, arguments.check, arguments.json)
     if arguments.kind == "export":
         return model.export(arguments.model, arguments.to, arguments.out, arguments.dtype, arguments.force)
     return model.verify(arguments.model, arguments.json)

@@ -20,7 +20,7 @@ class Answered:
     """The text to keep, for each token of it the offset where it begins and its log-probability; and what it cost.
 
     ``new_tokens`` counts those that were cut off, too. ``hurried``: the wall-clock budget ended it. ``doubted``: a token
-    that was too unlikely did.
+    that was too unlikely did. ``cut_off``: the engine was taken away for somebody who waits.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Answered:
     costs: Chunk
     hurried: bool
     doubted: bool = False
+    cut_off: bool = False
 
 
 async def generate(
@@ -68,7 +69,8 @@ async def generate(
             await close()
     text = stopper.finish(finish)
     kept = tuple(token for token in tokens if token[0] < len(text))
-    return Answered(text, kept, len(tokens), costs.total(), finish is Finish.BUDGET and not stopper.done, doubted)
+    hurried, cut_off = (finish is why and not stopper.done for why in (Finish.BUDGET, Finish.CANCELLED))
+    return Answered(text, kept, len(tokens), costs.total(), hurried, doubted, cut_off)
 
 
 class _Costs:

@@ -102,6 +102,14 @@ class Caches:
         self._above, self._below = _Side(tokenizer), _Side(tokenizer)
         self._full = False
 
+    def fresh(self) -> Caches:
+        """Empty ones of the same kind, for another workspace."""
+        return Caches(self._tokenizer, self._vocab_size, self.mixture)
+
+    def release(self) -> None:
+        """Give back what the next request makes again; what was put in stays."""
+        self._above, self._below = _Side(self._tokenizer), _Side(self._tokenizer)
+
     def put(self, key: str, text: str) -> None:
         """Take a document in, or its new text. It counts once it was worked on; the newest is done first."""
         self._wait(key, text)

@@ -6,11 +6,15 @@ every key would shift all tokens and nothing of the KV cache could be reused.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from assistant.model.tokenizer import MOST_TAKEN_BACK, CodeTokenizer, split_lines
+from assistant.model.tokenizer import MOST_TAKEN_BACK, Tokenizing, split_lines
 from assistant.types import EngineError, Part
+
+log = logging.getLogger("sotto.engine")
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Prompt:
     tail: str
 
 
-def fit(parts: Sequence[Part], tokenizer: CodeTokenizer, room: int, heal: bool, start: int) -> Prompt:
+def fit(parts: Sequence[Part], tokenizer: Tokenizing, room: int, heal: bool, start: int) -> Prompt:
     """Encode ``parts`` in at most ``room`` tokens, cutting those whose ``keep`` allows it; only the last part heals.
 
     ``start`` is the token an empty prompt begins with. Raises `EngineError` for a special token that the model lacks, or
@@ -50,7 +54,7 @@ def fit(parts: Sequence[Part], tokenizer: CodeTokenizer, room: int, heal: bool, 
     return Prompt(ids or [start], tail)
 
 
-def _fixed(part: Part, tokenizer: CodeTokenizer) -> list[int]:
+def _fixed(part: Part, tokenizer: Tokenizing) -> list[int]:
     if not part.special:
         return tokenizer.encode(part.text)
     if part.special not in tokenizer.specials:
@@ -87,7 +91,7 @@ def _shares(needs: Sequence[int], room: int) -> list[int]:
     return shares
 
 
-def _count(part: Part, tokenizer: CodeTokenizer, cap: int) -> int:
+def _count(part: Part, tokenizer: Tokenizing, cap: int) -> int:
     """Tokens of a text, counted no further than ``cap``: a huge file costs no more than a full context."""
     count = 0
     for start, stop in _segments(part.text, cap):
@@ -97,8 +101,21 @@ def _count(part: Part, tokenizer: CodeTokenizer, cap: int) -> int:
     return min(cap, len(tokenizer.encode(part.text)))
 
 
-def _cut(part: Part, tokenizer: CodeTokenizer, share: int) -> str:
+def _cut(part: Part, tokenizer: Tokenizing, share: int) -> str:
     """What survives of a text; `_clip` takes the rest where even one line or one character is too much."""
+    kept = _kept(part, tokenizer, share)
+    _tell(share, part.keep, len(kept) if part.keep == "start" else len(part.text) - len(kept))
+    return kept
+
+
+@lru_cache(maxsize=256)
+def _tell(share: int, keep: str, place: int) -> None:
+    """Once for each cut, which holds still while the user types."""
+    side = "behind" if keep == "start" else "before"
+    log.info("a text is longer than its %d tokens of the window: what stands %s character %d is left out", share, side, place)
+
+
+def _kept(part: Part, tokenizer: Tokenizing, share: int) -> str:
     if part.keep == "start":
         return _first_lines(part.text, tokenizer, share)
     # A quarter of the share in ordinary code at a time, less where tokens are short (digits, CJK): half must be used.
@@ -109,7 +126,7 @@ def _cut(part: Part, tokenizer: CodeTokenizer, share: int) -> str:
     return part.text[len(part.text) - kept :]
 
 
-def _first_lines(text: str, tokenizer: CodeTokenizer, share: int) -> str:
+def _first_lines(text: str, tokenizer: Tokenizing, share: int) -> str:
     kept = count = 0
     for line in split_lines(text):
         line = line[: share * 32 + 1]  # more characters than any share of tokens spells
@@ -120,7 +137,7 @@ def _first_lines(text: str, tokenizer: CodeTokenizer, share: int) -> str:
     return text
 
 
-def _last_segments(text: str, tokenizer: CodeTokenizer, share: int, step: int) -> tuple[int, int]:
+def _last_segments(text: str, tokenizer: Tokenizing, share: int, step: int) -> tuple[int, int]:
     """How many characters of the text's end fit in ``share`` tokens when it is cut between segments, and their tokens."""
     kept = used = 0
     for start, stop in _segments(text, step):

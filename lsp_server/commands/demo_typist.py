@@ -103,7 +103,12 @@ class Typist:
         self._path = path
         self._data_dir = data_dir
         self._watch = watch
-        self._settings: dict[str, Any] = {"languages": {"*": True}, "threads": threads, "model": model}
+        self._settings: dict[str, Any] = {
+            "languages": {"*": True},
+            "threads": threads,
+            "model": model,
+            "sharedEngine": False,  # what it starts ends with it
+        }
         self._client = LanguageClient("sotto-demo", __version__)
         self._document = lsp.TextDocumentIdentifier(path.resolve().as_uri())
         self._messages: list[str] = []
@@ -187,6 +192,22 @@ class Typist:
             times.append((time.perf_counter() - asked) * 1000)
         self._change(self.buffer.offset, self.buffer.offset, code[keys:])
         return times
+
+    async def time_edit(self, start: int, end: int, text: str) -> tuple[float, bool]:
+        """Replace a stretch at once and ask for the next edit; milliseconds of the answer, and whether there is one."""
+        self._change(start, end, text)
+        here = self.buffer.position(self.buffer.offset)
+        asked = time.perf_counter()
+        answer = await self._client.protocol.send_request_async(
+            protocol.INLINE_EDIT,
+            {
+                "textDocument": {"uri": self._document.uri, "version": self.buffer.version},
+                "position": {"line": here.line, "character": here.character},
+                "context": {"triggerKind": 2},
+            },
+        )
+        took = (time.perf_counter() - asked) * 1000
+        return took, bool(answer["edits"] if isinstance(answer, dict) else answer.edits)
 
     async def type_line(self, number: int) -> Line:
         """Delete the code of a line and type it again, taking a suggestion as soon as it is right."""

@@ -42,8 +42,9 @@ class Editor:
         self.settings: Json = {}
         command = [sys.executable, "-m", "lsp_server", "serve", "--data-dir", str(self.data), *arguments]
         clean = {k: v for k, v in os.environ.items() if k not in ("DO_NOT_TRACK", "SOTTO_DATA_DIR")}
-        env = {**clean, "PYTHONPATH": str(ROOT), **(environment or {})}
-        folder.mkdir(parents=True, exist_ok=True)
+        runtime = folder / "run"
+        runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        env = {**clean, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(runtime), **(environment or {})}
         self.client = RawClient(command, env=env, cwd=folder, errors=folder / "stderr.txt")
         self._names = 0
 
@@ -59,10 +60,11 @@ class Editor:
     ) -> Json:
         """Initialize, and wait for the model unless told otherwise. Returns the server's capabilities.
 
-        ``options`` are settings over those of all tests; ``more`` are parameters of `initialize`, or replace some. Without
-        ``confirm`` the client never says `initialized`.
+        ``options`` are settings over those of all tests, each of which has an engine of its own; ``more`` are parameters of
+        `initialize`, or replace some. Without ``confirm`` the client never says `initialized`.
         """
-        self.settings = {"model": MODEL, "minConfidence": 0, "stopBelow": 0, **(options or {})}
+        usual = {"model": MODEL, "minConfidence": 0, "stopBelow": 0, "sharedEngine": False, "lookAhead": False}
+        self.settings = {**usual, **(options or {})}
         result: Json = self.client.call(
             "initialize",
             {

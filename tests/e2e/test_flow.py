@@ -25,7 +25,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     """An editor whose completions are a few tokens long, so that passes can be counted."""
     editor = Editor(tmp_path_factory.mktemp("quick"))
     try:
-        editor.start(options={"maxTokens": TOKENS, "multiLine": "never", "budgetMs": 60000})
+        editor.start(options={"maxTokens": TOKENS, "multiLine": "never", "budgetMs": 60000, "debounceMs": 300})
         yield editor
         assert editor.messages() == []
         assert editor.close() == 0
@@ -44,7 +44,8 @@ def test_a_burst_that_is_never_cancelled_costs_two_runs(quick: Editor) -> None:
         document.type(key)
         ids.append(document.ask(2))
     answers = [document.answer(id) for id in ids]
-    assert answers[:-1] == [None] * (len(ids) - 1)
+    # The first one never waits: where this process is held up after it, it may have its answer before the second key.
+    assert answers[1:-1] == [None] * (len(ids) - 2)
     assert answers[-1] is not None
     assert quick.settle() - before <= 2 * RUN
     # Each superseded request was answered when its successor came, not when the last one was done.

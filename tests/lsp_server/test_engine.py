@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 import lsp_server.engine as engine_module
+import lsp_server.engine_pipe as engine_pipe
 from assistant.cancel import Cancel
 from assistant.types import Chunk, EngineError, Finish, GenerateRequest, Part, ScoreRequest
 from lsp_server.engine import EngineClient
@@ -236,7 +237,7 @@ async def test_crash_after_crash_it_backs_off_and_says_so(monkeypatch: pytest.Mo
         starts.append(1)
         return [sys.executable, "-c", "import sys; sys.exit(3)"]
 
-    monkeypatch.setattr(engine_module, "python_command", crashing)
+    monkeypatch.setattr(engine_pipe, "python_command", crashing)
     async with running(slow_checkpoint) as client:
         with pytest.raises(EngineError, match=r"exit code 3.*3 in a row"):
             await client.wait_ready(60)
@@ -248,7 +249,7 @@ async def test_crash_after_crash_it_backs_off_and_says_so(monkeypatch: pytest.Mo
 
 
 async def test_a_program_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, slow_checkpoint: Path) -> None:
-    monkeypatch.setattr(engine_module, "python_command", lambda *_: ["/nowhere/python"])
+    monkeypatch.setattr(engine_pipe, "python_command", lambda *_: ["/nowhere/python"])
     async with running(slow_checkpoint) as client:
         with pytest.raises(EngineError, match="nowhere"):
             await client.wait_ready(60)

@@ -202,6 +202,41 @@ def test_a_request_cancelled_before_it_is_read_runs_nothing(process: Process) ->
     assert process.ask({**SHORT, "id": 10})[-1]["finish"] == "length"
 
 
+def test_two_cancels_are_one(process: Process) -> None:
+    """And so are those of a request that is not there any more, or never was."""
+    process.send({**LONG, "id": 21})
+    assert not process.read()["last"]
+    for _ in range(2):
+        process.send({"op": "cancel", "id": 21})
+        process.word.cancel(21)
+    while not (frame := process.read())["last"]:
+        pass
+    assert frame["finish"] == "cancelled"
+    process.send({"op": "cancel", "id": 21})
+    process.send({"op": "cancel", "id": "never"})
+    process.send({"op": "cancel"})
+    assert process.ask({**SHORT, "id": 22})[-1]["finish"] == "length"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes memory away from a running process")
+def test_memory_that_cannot_be_had_is_said_and_the_engine_lives(tmp_path: Path) -> None:
+    """A second document wants 200 MB for a context of its own; when there is no room for it, another try may find some."""
+    import resource
+
+    model = tiny.build(tmp_path / "m", shape=tiny.config(context=1 << 16, layers=12))
+    with started(model, tmp_path) as process:
+        assert [process.read()["event"] for _ in range(2)] == ["loading", "ready"]
+        pid = process.child.pid
+        assert process.ask({**SHORT, "id": 1})[-1]["finish"] == "length"
+        used = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        whole = resource.prlimit(pid, resource.RLIMIT_AS, (used + 50_000_000, resource.RLIM_INFINITY))
+        other = generate_to_json(GenerateRequest((Part(text="x = 1\n"),), 3, budget_ms=60_000))
+        (frame,) = process.ask({**other, "id": 2})
+        assert "not enough memory" in frame["error"]
+        resource.prlimit(pid, resource.RLIMIT_AS, whole)
+        assert process.ask({**other, "id": 3})[-1]["finish"] == "length"
+
+
 TYPED = "    configuration = load"
 LINE = f"{TYPED}_configuration(folder, strict=True)\n"
 

@@ -129,3 +129,20 @@ def test_a_huge_text_costs_no_more_than_a_full_context(
     prompt = fit((Part(text=text, keep=keep), Part(special="fim_middle")), tokenizer, ROOM, heal=True, start=0)
     assert ROOM // 2 < len(prompt.ids) <= ROOM
     assert sum(encoded) < 100 * ROOM  # characters; a token of this vocabulary has at most 24
+
+
+def test_what_is_left_out_is_said_once(tokenizer: CodeTokenizer, caplog: pytest.LogCaptureFixture) -> None:
+    """The cut holds still while the user types, and so does the log."""
+    above = ABOVE + "# one of a kind\n"  # and a room of its own: what was said before is not said again
+    with caplog.at_level("INFO", "sotto.engine"):
+        for typed in ("re", "ret", "retu", "retur", "return"):
+            fitted(tokenizer, above + typed, "", room=101)
+    assert caplog.text.count("longer than its") == 1
+    kept = texts(tokenizer, fitted(tokenizer, above, "", room=101))[2]
+    assert f"before character {len(above) - len(kept)} is left out" in caplog.text
+
+
+def test_what_fits_is_no_news(tokenizer: CodeTokenizer, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "sotto.engine"):
+        fitted(tokenizer, "def first(items):\n", "\n")
+    assert caplog.text == ""

@@ -166,7 +166,14 @@ def test_erasing_leaves_no_trace(folder: Path, yes: bool, monkeypatch: pytest.Mo
     raw = (folder / "telemetry.db").read_bytes()
     assert len(keys) == 3
     assert keys[0].encode() in raw
-    for copy in ("telemetry.db.spool", "telemetry.db.v1.backup", "telemetry.db.corrupt", "gate.json", "gate-1.json", "review.json"):
+    for copy in (
+        "telemetry.db.spool",
+        "telemetry.db.v1.backup",
+        "telemetry.db.corrupt",
+        "gate.json",
+        "gate-1.json",
+        "review.json",
+    ):
         (folder / copy).write_bytes(raw + secret)
     monkeypatch.setattr("sys.stdin", io.StringIO("erase\n"))
     assert sotto(folder, "erase", *(["--yes"] if yes else [])) == 0
