@@ -28,9 +28,9 @@ MAY_IMPORT_OURS = {
     "lsp_server": {"lsp_server", "assistant", "telemetry"},
 }
 MAY_IMPORT_OTHERS = {
-    "kernels": {"torch", "numpy", "numba", "llvmlite"},
+    "kernels": {"torch", "numpy", "numba", "llvmlite", "triton", "transformers"},
     "telemetry": {"sqlite_utils", "starlette", "uvicorn"},
-    "model": {"torch", "numpy", "tokenizers", "safetensors", "rich"},
+    "model": {"torch", "numpy", "tokenizers", "safetensors", "rich", "transformers", "huggingface_hub"},
     "assistant": {"tree_sitter", "tree_sitter_python", "pathspec", "numpy", "watchdog"},
     "lsp_server": {"pygls", "lsprotocol", "rich", "attrs"},
 }
@@ -66,8 +66,21 @@ def test_each_floor_keeps_to_its_libraries(name: str) -> None:
 
 
 def test_compilers_stay_in_the_folders_of_their_kernels() -> None:
-    compiled = [room(found.file) for found in _ours() if found.top in ("numba", "llvmlite", "triton")]
-    assert [name for name in compiled if not name.startswith("kernels.decode.")] == []
+    compiled = [found for found in _ours() if found.top in ("numba", "llvmlite", "triton")]
+    own = {"triton": ("triton_kernel", "gpu", "launch", "on_cuda")}
+    wrong = [
+        str(found)
+        for found in compiled
+        if not room(found.file).startswith("kernels.")
+        or (found.top == "triton" and room(found.file).rpartition(".")[2] not in own["triton"])
+        or (found.top != "triton" and not room(found.file).startswith("kernels.decode."))
+    ]
+    assert wrong == []
+
+
+def test_only_one_room_can_download() -> None:
+    hub = {room(found.file) for found in _ours() if found.top == "huggingface_hub"}
+    assert hub <= {"assistant.model.hf.locate"}
 
 
 def test_the_web_stays_in_the_dashboard() -> None:
@@ -83,10 +96,24 @@ def test_rich_stays_in_the_commands_and_the_trainer() -> None:
 NETWORK = {"socket", "http", "urllib", "ssl", "ftplib", "smtplib", "requests", "aiohttp", "httpx", "urllib3"}
 
 
+DOORS = {"lsp_server.shared_engine", "assistant.model.serving.door"}
+"""Where the servers and the engine of one user meet: Unix sockets, and nothing else of the module."""
+
+
 def test_nothing_can_reach_the_network() -> None:
     """URLs are parsed (`urllib.parse`); sockets belong to pygls, on loopback, when asked for with --tcp."""
     reach = [f for f in _ours() if f.top in NETWORK and not f.module.startswith("urllib.parse") and f.module != "urllib"]
-    assert [str(found) for found in reach] == []
+    assert [str(found) for found in reach if not (found.module == "socket" and room(found.file) in DOORS)] == []
+
+
+def test_the_doors_are_unix_sockets() -> None:
+    found = [path for path in sources("lsp_server", "assistant") if room(path) in DOORS]
+    assert len(found) == len(DOORS)
+    for path in found:
+        text = path.read_text("utf-8")
+        assert "AF_INET" not in text
+        assert "create_connection" not in text
+        assert "open_connection" not in text
 
 
 def test_the_rules_see_a_wrong_import() -> None:
