@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from assistant.cancel import Cancel
 from assistant.review.dismissed import Memory
@@ -29,11 +30,25 @@ NEAR = 1
 
 VERDICTS = ("right", "wrong")
 
+SHIPPED = Path(__file__).parent / "verdicts.jsonl"
+"""Comments on ordinary commits of eight repositories that no rule was tuned on, each read against the code."""
+
+
+class Verdict(NamedTuple):
+    """What a person thinks of a comment, ``right`` or ``wrong``, and one sentence of reason."""
+
+    verdict: str
+    why: str = ""
+
+
+Key = tuple[str, str, str, int]
+"""Whose comment it is: the commit (all of the id where that names none), the rule, the path, the line from 1."""
+
 
 @dataclass(frozen=True)
 class Said:
     """One comment on one change. ``p``: the ranking's probability. ``code``: the line it is on. ``names``: of a bug, it is on
-    the right line. ``verdict``: of a person, "" before.
+    the right line. ``verdict`` and ``why``: of a person, "" before.
     """
 
     id: str
@@ -48,6 +63,7 @@ class Said:
     shown: bool
     names: bool = False
     verdict: str = ""
+    why: str = ""
     title: str = ""
 
 
@@ -121,10 +137,10 @@ class Report:
 def measure(
     rows: Iterable[Row],
     rules: Sequence[Rule] = ALL,
-    verdicts: Mapping[tuple[str, str, str, int], str] | None = None,
+    verdicts: Mapping[Key, Verdict] | None = None,
     everything: bool = False,
 ) -> Report:
-    """Review every row. ``verdicts``: (id, rule, path, line) -> verdict. ``everything``: list what ranking hides too."""
+    """Review every row. ``verdicts``: as `read_verdicts` gives them. ``everything``: list what ranking hides too."""
     report = Report(rules={rule.name: Tally() for rule in rules})
     blobs: dict[str, Blobs] = {}
     for row in rows:
@@ -151,8 +167,9 @@ def _review(row: Row, rules: Sequence[Rule], blobs: Blobs | None) -> Iterator[tu
     yield from ((comment, False) for comment in review.hidden)
 
 
-def _said(row: Row, comment: Comment, shown: bool, verdicts: Mapping[tuple[str, str, str, int], str]) -> Said:
+def _said(row: Row, comment: Comment, shown: bool, verdicts: Mapping[Key, Verdict]) -> Said:
     finding = comment.finding
+    verdict = verdicts.get((_change(row.id), finding.rule, finding.path, finding.line + 1), Verdict(""))
     text = (row.files.get(finding.path, [None, None])[1] or "").split("\n")
     code = text[finding.line].strip()[:120] if finding.line < len(text) else ""
     near = any(abs(finding.line - line) <= NEAR for line in row.lines)
@@ -168,9 +185,15 @@ def _said(row: Row, comment: Comment, shown: bool, verdicts: Mapping[tuple[str, 
         round(comment.probability, 3),
         shown,
         row.kind == "bug" and finding.path == row.path and near,
-        verdicts.get((row.id, finding.rule, finding.path, finding.line + 1), ""),
+        verdict.verdict,
+        verdict.why,
         row.title[:100],
     )
+
+
+def _change(id: str) -> str:
+    """A commit's name is the same in every clone, whatever its folder is called."""
+    return id.rpartition("@")[2]
 
 
 def _count_ordinary(report: Report, row: Row, said: list[Said]) -> None:
@@ -204,8 +227,8 @@ def _count_bug(report: Report, row: Row, said: list[Said]) -> None:
         tally.named_shown += any(one.names and one.shown for one in said if one.rule == rule)
 
 
-def read_verdicts(path: Path) -> dict[tuple[str, str, str, int], str]:
-    """Verdicts of a JSONL file with ``id``, ``rule``, ``path``, ``line`` (from 1) and ``verdict``: right or wrong.
+def read_verdicts(path: Path) -> dict[Key, Verdict]:
+    """Verdicts of a JSONL file with ``id``, ``rule``, ``path``, ``line`` (from 1), ``verdict`` (right or wrong) and ``why``.
 
     Raises ``ValueError`` with one sentence for a line that is none.
     """
@@ -214,11 +237,11 @@ def read_verdicts(path: Path) -> dict[tuple[str, str, str, int], str]:
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
-                key = (row["id"], row["rule"], row["path"], int(row["line"]))
+                key = (_change(str(row["id"])), row["rule"], row["path"], int(row["line"]))
             except (ValueError, TypeError, KeyError) as error:
                 raise ValueError(f"{path}:{number} is no verdict: {error}") from error
             if row.get("verdict") in VERDICTS:
-                found[key] = str(row["verdict"])
+                found[key] = Verdict(row["verdict"], str(row.get("why", "")))
     return found
 
 

@@ -11,14 +11,16 @@ import re
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from assistant.review.changes import MAX_BYTES, Scope
 from assistant.review.git import Git, GitError, on_disk
 from assistant.review.types import ChangeSet
 from assistant.workspace import languages
-from assistant.workspace.index import WorkspaceIndex
-from assistant.workspace.lookup import Lookup
-from assistant.workspace.record import Record
+
+if TYPE_CHECKING:
+    from assistant.workspace.index import WorkspaceIndex
+    from assistant.workspace.record import Record
 
 MOST_BYTES = 200_000_000
 """Of source text that is held for one review; more, and the rest is not known."""
@@ -30,6 +32,9 @@ _ALSO = frozenset((".toml", ".cfg", ".ini", ".pyx", ".jinja", ".html", ".vue", "
 """Files in which a name of the code may be used, though they are no source that has rules."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
+
+_INSIDE = frozenset(byte for byte in range(256) if byte >= 0x80 or bytes([byte]).isalnum() or byte == ord("_"))
+"""Bytes that a word goes on with."""
 
 
 def changed_texts(changes: ChangeSet) -> dict[str, str]:
@@ -54,7 +59,10 @@ class TextsProject:
 
 
 class TreeProject:
-    """All source files of one side of a repository. Safe from any thread."""
+    """All source files of one side of a repository. Safe from any thread.
+
+    ``excluded`` is asked about a file before anybody gets to see it, not when it is loaded: 0.2 ms for each of thousands.
+    """
 
     def __init__(
         self, git: Git, where: Scope, changes: ChangeSet, excluded: Callable[[str], str | None] = lambda path: None
@@ -65,6 +73,7 @@ class TreeProject:
         self._gone |= {one.old_path for one in changes.files if one.old_path and one.old_path != one.path}
         self._lock = threading.Lock()
         self._known: dict[str, list[str]] = {}
+        self._in_sight: dict[str, bool] = {}
         self._is_loaded = False
         self._is_whole = True
         self._data = b""
@@ -87,7 +96,7 @@ class TreeProject:
             at = self._paths.index(path)
         except ValueError:
             return None
-        return self._data[self._starts[at] : self._ends[at]].decode("utf-8", "replace")
+        return self._data[self._starts[at] : self._ends[at]].decode("utf-8", "replace") if self._is_in_sight(path) else None
 
     def naming(self, identifier: str, limit: int = 64) -> Iterable[str]:
         """Changed files first."""
@@ -104,15 +113,24 @@ class TreeProject:
 
     def _search(self, identifier: str, limit: int) -> Iterator[str]:
         """One search over everything; after a hit it goes on at the next file."""
-        wanted = identifier.encode("utf-8", "replace")
-        word = re.compile(rb"(?<![0-9A-Za-z_\x80-\xff])" + re.escape(wanted) + rb"(?![0-9A-Za-z_\x80-\xff])")
-        at = self._data.find(wanted) if limit > 0 else -1
+        data, wanted = self._data, identifier.encode("utf-8", "replace")
+        at = data.find(wanted) if limit > 0 else -1
         while at >= 0 and limit > 0:
+            end = at + len(wanted)
+            if (at > 0 and data[at - 1] in _INSIDE) or (end < len(data) and data[end] in _INSIDE):
+                at = data.find(wanted, at + 1)
+                continue
             file = bisect_right(self._starts, at) - 1
-            if word.search(self._data, at, self._ends[file]) is not None:
+            if self._is_in_sight(self._paths[file]):
                 yield self._paths[file]
                 limit -= 1
-            at = self._data.find(wanted, self._ends[file])
+            at = data.find(wanted, self._ends[file])
+
+    def _is_in_sight(self, path: str) -> bool:
+        known = self._in_sight.get(path)
+        if known is None:
+            known = self._in_sight[path] = self._excluded(path) is None
+        return known
 
     def load(self) -> None:
         """Read everything, once. Call it in a thread of its own to have it by the first question."""
@@ -159,7 +177,7 @@ class TreeProject:
 
     def _is_wanted(self, path: str) -> bool:
         known = languages.language_of(path) or os.path.splitext(path)[1].lower() in _ALSO
-        return bool(known) and path not in self._changed and path not in self._gone and self._excluded(path) is None
+        return bool(known) and path not in self._changed and path not in self._gone
 
 
 class IndexProject:
@@ -169,6 +187,8 @@ class IndexProject:
     """
 
     def __init__(self, index: WorkspaceIndex, root: str, changes: ChangeSet) -> None:
+        from assistant.workspace.lookup import Lookup  # a review on the command line has no index and need not load it
+
         self._lookup, self._store, self._buffers = Lookup(index), index.store, index.buffers
         self.complete = index.store.has_text
         self._root = os.path.realpath(root)

@@ -61,6 +61,7 @@ class Reviewer:
         size = sum(changed_lines(one) for one in self.changes.files)
         self._panel = Panel(size, self.memory.judgements, self.memory.is_silent)
         self._shown: list[Comment] = []
+        self._hidden: list[Comment] = []
         self._seen: set[tuple[str, int, str]] = set()
         self._files = {one.path: one for one in self.changes.files}
         self._lines: dict[str, list[str]] = {}
@@ -77,35 +78,54 @@ class Reviewer:
         """After `stream`: findings still to be compared, those that the model may be asked about."""
         return self._panel.waiting
 
+    def add(self, findings: Sequence[Finding]) -> None:
+        """After `stream`: more findings to choose among, those of the user's own model; `finish` again."""
+        self._shown += self._panel.offer(self._usable(findings))
+
     def finish(self, features: Features | None = None) -> Review:
         """Choose among the rest. ``features``: what the model thinks of each of ``waiting``."""
         more, hidden = self._panel.decide(features)
-        shown = sorted([*self._shown, *more], key=_order)
+        self._shown += more
+        self._hidden += hidden
         skipped = (*self.changes.skipped, *self.skipped)
-        return Review(self.changes, tuple(shown), tuple(hidden), self.dismissed, skipped)
+        return Review(self.changes, tuple(sorted(self._shown, key=_order)), tuple(self._hidden), self.dismissed, skipped)
 
     def _found(self) -> Iterator[list[Finding]]:
-        """Everything that is new, wanted and in order, a file at a time. Of two alike, ours and a linter's, ours comes.
+        """Everything that is new, wanted and in order. Of two alike, ours and a linter's, ours comes.
 
-        Rules that look at one file go over all of them first: they are the quick ones, and somebody is waiting.
+        A file is looked at completely before the next one: somebody waits for the first comment, and its texts are parsed once.
+        When half of the time is gone, rules that look into other files wait until all have been looked at by the quick ones.
         """
-        linted = list(self.linted)
-        end = self.clock() + self.budget_s
-        late: dict[str, Skipped] = {}
+        started = self.clock()
         near = [rule for rule in self.rules if not isinstance(rule, Across)]
-        for rules in (near, [rule for rule in self.rules if rule not in near]):
-            for change in self.changes.files:
+        far = [rule for rule in self.rules if isinstance(rule, Across)]
+        later: list[FileChange] = []
+        linted = list(self.linted)
+        late: dict[str, Skipped] = {}
+        for rules, files in ((near, self.changes.files), (far, later)):
+            for change in files:
                 self.cancel.check()
-                if self.clock() > end:
+                spent = self.clock() - started
+                if spent > self.budget_s:
                     late[change.path] = Skipped(change.path, f"not looked at completely within {self.budget_s:g} s")
                     continue
-                found = []
-                for finding in self._ruled(change, rules):
-                    ours, linted = merged(finding, linted)
-                    found.append(ours)
+                found, linted = self._merged(change, rules, linted)
                 yield self._usable(found)
+                if rules is near and spent > self.budget_s / 2:
+                    later.append(change)
+                elif rules is near:
+                    found, linted = self._merged(change, far, linted)
+                    yield self._usable(found)
         self.skipped += late.values()
         yield self._usable(linted)
+
+    def _merged(self, change: FileChange, rules: Sequence[Rule], linted: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+        """What rules find in a file, and what the linters say beside that."""
+        found = []
+        for finding in self._ruled(change, rules):
+            ours, linted = merged(finding, linted)
+            found.append(ours)
+        return found, linted
 
     def _ruled(self, change: FileChange, rules: Sequence[Rule]) -> Iterator[Finding]:
         for rule in rules:

@@ -13,7 +13,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from assistant.review.bench import Report, counts, interval, measure, ratio, read_verdicts
+from assistant.review.bench import SHIPPED, Report, Said, counts, interval, measure, ratio, read_verdicts
 from assistant.review.git import GitError
 from assistant.review.mine import read_rows
 from lsp_server.commands.local import CommandError, fail
@@ -38,7 +38,7 @@ def _measure(arguments: argparse.Namespace) -> Report:
     if arguments.commits < 1:
         raise CommandError("--commits takes a number of 1 or more")
     try:
-        verdicts = read_verdicts(arguments.verdicts) if arguments.verdicts is not None else {}
+        verdicts = read_verdicts(arguments.verdicts or SHIPPED)
         rows = read_rows(arguments.data, arguments.commits)
         with Console(stderr=True).status("reviewing"):
             report = measure(rows, verdicts=verdicts, everything=arguments.hidden)
@@ -69,10 +69,16 @@ def _show(report: Report, console: Console) -> None:
     console.print(_rules(report))
     for one in report.said:
         if one.kind == "ordinary":
-            console.print(f"{one.id} {one.path}:{one.line} [{one.rule}] {one.verdict or 'unread'}: {one.message}", markup=False)
+            console.print(_listed(one), markup=False)
     read = counts(report)
     if read:
         console.print(f"verdicts by rule, right and wrong: {json.dumps({name: list(pair) for name, pair in read.items()})}")
+
+
+def _listed(one: Said) -> str:
+    """A comment with its verdict and the reason for it."""
+    why = f" ({one.why})" if one.why else ""
+    return f"{one.id} {one.path}:{one.line} [{one.rule}] {one.verdict or 'unread'}: {one.message}{why}"
 
 
 def _rules(report: Report) -> Table:

@@ -18,7 +18,10 @@ def add(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--commits", type=int, default=COMMITS, metavar="N", help="ordinary commits of each repository (default: %(default)s)"
     )
     bench.add_argument(
-        "--verdicts", type=Path, metavar="FILE.jsonl", help="who read the comments: rows of id, rule, path, line and verdict"
+        "--verdicts",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="what a reader thinks of the comments: rows of id, rule, path, line, verdict and why (default: the shipped ones)",
     )
     bench.add_argument("--hidden", action="store_true", help="list what ranking hides, too")
     bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

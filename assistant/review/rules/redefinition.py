@@ -35,8 +35,8 @@ def _definitions(page: Page, body: Node) -> Iterator[Problem]:
             inner = field(node, "declaration") or node
         if inner.type in _DEFINITIONS and field(inner, "body") is not None:
             name = page.src(field(inner, "name"))
-            mark = next((child.type for child in inner.children if child.type in ("get", "set", "static")), "")
-            found.setdefault(f"{mark} {name}".strip(), []).append(inner)
+            marks = [child.type for child in inner.children if child.type in ("get", "set", "static")]
+            found.setdefault(" ".join([*marks, name]), []).append(inner)
     for name, nodes in found.items():
         for first, second in pairwise(nodes):
             if _is_lost(page, body, name, first, second):

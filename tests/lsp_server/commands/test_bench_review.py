@@ -33,12 +33,13 @@ def test_json(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_table_with_verdicts(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     verdicts = tmp_path / "verdicts.jsonl"
-    row = {"id": "r@2", "rule": "constant-condition", "path": "b.py", "line": 2, "verdict": "right"}
+    row = {"id": "r@2", "rule": "constant-condition", "path": "b.py", "line": 2, "verdict": "right", "why": "A tuple."}
     verdicts.write_text(json.dumps(row) + "\n", "utf-8")
     assert main(["bench", "review", "--data", str(rows), "--verdicts", str(verdicts)]) == 0
     told = capsys.readouterr().out
     assert "read by a person: 1, right 1 (100%" in told
     assert "r@2 b.py:2" in told
+    assert "(A tuple.)" in told
 
 
 @pytest.mark.parametrize(("name", "said"), [("none.jsonl", "is not there"), ("", "no git history")])

@@ -44,3 +44,4 @@ def test_silent(new: str) -> None:
 
 def test_javascript_getter_and_setter() -> None:
     assert not find(RULE, "", "class A {\n  get f() { return 1; }\n  set f(x) { }\n  static g() {}\n  g() {}\n}\n", "a.js")
+    assert not find(RULE, "", "class A {\n  static get f() { return 1; }\n  static set f(x) { }\n}\n", "a.js")
