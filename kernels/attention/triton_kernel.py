@@ -50,7 +50,7 @@ def _rows(
     held = row < tl.where(in_sink, sink_end, high)
     if LISTS:
         entry = (i - range_tiles) * BN + lanes
-        named = in_list & (entry < count * SIZE)
+        named = (entry >= 0) & (entry < count * SIZE)  # a plain bool with & would make the mask an integer in 3.9
         block = tl.load(index_ptr + entry // SIZE, mask=named, other=0)
         row = tl.where(in_list, block.to(tl.int32) * SIZE + entry % SIZE, row)
         held = tl.where(in_list, named & (row < length), held)
