@@ -39,14 +39,14 @@ def names(tools: Tools) -> dict[str, str]:
 
 def literals(record: Iterable[Json], names: dict[str, str]) -> Iterator[str]:
     """A typed constant for each parameter and result of the standard's methods, each once."""
-    asked: dict[tuple[str, Any], str] = {}
+    asked: dict[tuple[int, str, Any], str] = {}  # a server that was started again counts its ids from the beginning
     seen: set[str] = set()
     for number, one in enumerate(record):
         message, other = one["message"], "server" if one["from"] == "client" else "client"
         method = message.get("method")
         if method is not None and "id" in message:
-            asked[(other, message["id"])] = method
-        name = names.get(method or asked.get((one["from"], message.get("id"))) or "")
+            asked[(one["session"], other, message["id"])] = method
+        name = names.get(method or asked.get((one["session"], one["from"], message.get("id"))) or "")
         if name is None or "error" in message:
             continue
         kind = "RequestResult" if method is None else "RequestParams" if "id" in message else "NotificationParams"

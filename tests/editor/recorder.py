@@ -1,7 +1,7 @@
 """Stands between an editor and the server and keeps every message of both: `python recorder.py FILE serve --stdio ...`.
 
-Each message becomes a line of FILE, `{"from": "client" or "server", "at": seconds, "message": ...}`. Bytes pass through as they
-are; when the server ends, so does this.
+Each message becomes a line of FILE, `{"from": "client" or "server", "at": seconds, "session": number, "message": ...}`. Bytes pass
+through as they are; when the server ends, so does this.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pass_on(name: str, source: IO[bytes], target: IO[bytes], path: str) -> None:
         while (message := frame(source)) is not None:
             target.write(b"".join(message))
             target.flush()
-            line = {"from": name, "at": time.time(), "message": json.loads(message[1])}
+            line = {"from": name, "at": time.time(), "session": os.getpid(), "message": json.loads(message[1])}
             with LOCK, open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         target.close()

@@ -66,6 +66,7 @@ def _followed(context: Context, document: Document, renamed: Renamed) -> Iterato
                 "open": float(document.version is not None),
                 "kept": renamed.swap.kept,
                 "recent": float(renamed.swap.order == context.last_order),
+                "certain": float(_is_beside(document.path, renamed.document.path, statement.module)),
             }
             why = f"'{old}' was renamed to '{new}' in {posixpath.basename(renamed.document.path)}"
             yield from context.candidates("rename_file", document, sites, why, len(renamed.done), features)
@@ -88,6 +89,12 @@ def _stem(path: str) -> str:
     folder, name = posixpath.split(path.replace("\\", "/"))
     stem = name.partition(".")[0]
     return posixpath.basename(folder) if stem in ("__init__", "index") else stem
+
+
+def _is_beside(path: str, declaring: str, module: str) -> bool:
+    """Whether the import can only mean the declaring file: it lies in the same folder, and the module is its bare name."""
+    here, there = (posixpath.split(one.replace("\\", "/")) for one in (path, declaring))
+    return here[0] == there[0] and module in (_stem(declaring), f".{_stem(declaring)}", f"./{_stem(declaring)}")
 
 
 def _last(module: str) -> str:
