@@ -1,7 +1,7 @@
 """Stands between an editor and the server and keeps every message of both: `python recorder.py FILE serve --stdio ...`.
 
-Each message becomes a line of FILE, `{"from": "client" or "server", "at": seconds, "session": number, "message": ...}`. Bytes pass
-through as they are; when the server ends, so does this.
+Each message becomes a line of FILE, `{"from": "client" or "server", "at": seconds, "session": number, "message": ...}`. Bytes
+pass through as they are; when the server ends, so does this.
 """
 
 from __future__ import annotations
