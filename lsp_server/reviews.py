@@ -177,7 +177,9 @@ class Reviews:
 
         await self._work.run(lambda: run.begin(tell))
         run.cancel.check()
-        features = await opinions(run.reviewer.waiting, run.reviewer.text, self._model(), run.cancel)
+        features = await opinions(
+            run.reviewer.waiting, run.reviewer.text, self._model(), run.cancel, doubts=run.reviewer.doubts
+        )
         run.cancel.check()
         review = self._finished(run, features, automatic)
         own = await self.own.ready()

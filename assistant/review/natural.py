@@ -39,8 +39,9 @@ async def opinions(
     model: TextModel | None,
     cancel: Cancel,
     budget_s: float = BUDGET_S,
+    doubts: Sequence[bool] = (),
 ) -> dict[int, Mapping[str, float]]:
-    """Features of `rank.probability` by a finding's place in ``findings``. Never raises.
+    """Features of `rank.probability` by a finding's place in ``findings``, of those in doubt. Never raises.
 
     ``surprise``: the unlikeliest token of the finding's first line, against that of ordinary lines. ``fix_gain``, ``fix_loss``:
     whether the lines of the fix are likelier than those they replace, per byte.
@@ -50,7 +51,9 @@ async def opinions(
         return found
 
     async def ask() -> None:
-        for i, finding in enumerate(findings[:MOST_FINDINGS]):
+        asked = [i for i in range(len(findings)) if not doubts or doubts[i]]
+        for i in asked[:MOST_FINDINGS]:
+            finding = findings[i]
             text = text_of(finding.path)
             if cancel.is_set():
                 return

@@ -71,6 +71,12 @@ def probability(finding: Finding, judgements: Judgements, features: Mapping[str,
     return 1 / (1 + math.exp(-odds))
 
 
+def in_doubt(finding: Finding, judgements: Judgements) -> bool:
+    """Whether what a model thinks of it can decide that it is shown; for the others nobody needs to ask."""
+    best = {"surprise": MOST_STEPS, "fix_gain": float(bool(finding.fix))}
+    return probability(finding, judgements, best) >= THRESHOLD[finding.severity]
+
+
 def most(changed_lines: int) -> int:
     """How many comments a change of this size may have."""
     return FEW + changed_lines // LINES_FOR_ONE_MORE
@@ -101,6 +107,11 @@ class Panel:
     def waiting(self) -> list[Finding]:
         """Those that are not decided yet."""
         return list(self._waiting)
+
+    @property
+    def doubts(self) -> list[bool]:
+        """For each of ``waiting``, whether a model's opinion can matter."""
+        return [in_doubt(one, self._judgements) for one in self._waiting]
 
     def decide(self, features: Mapping[int, Mapping[str, float]] | None = None) -> tuple[list[Comment], list[Comment]]:
         """(more to show, hidden), the best first. ``features``: of the model, by a finding's place in ``waiting``."""

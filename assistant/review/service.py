@@ -78,6 +78,11 @@ class Reviewer:
         """After `stream`: findings still to be compared, those that the model may be asked about."""
         return self._panel.waiting
 
+    @property
+    def doubts(self) -> list[bool]:
+        """For each of ``waiting``, whether the model's opinion can matter."""
+        return self._panel.doubts
+
     def add(self, findings: Sequence[Finding]) -> None:
         """After `stream`: more findings to choose among, those of the user's own model; `finish` again."""
         self._shown += self._panel.offer(self._usable(findings))

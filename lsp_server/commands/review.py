@@ -112,9 +112,9 @@ async def _stream(reviewer: Reviewer, printer: Printer | None, without_model: bo
                 printer.comment(comment)
 
     working = asyncio.ensure_future(asyncio.to_thread(work))
-    while not without_model and not reviewer.waiting and not working.done():
+    while not without_model and not any(reviewer.doubts) and not working.done():
         await asyncio.wait({working}, timeout=POLL_S)
-    if without_model or not reviewer.waiting:
+    if without_model or not any(reviewer.doubts):
         await working
         return {}
     engine = EngineClient()
@@ -122,7 +122,7 @@ async def _stream(reviewer: Reviewer, printer: Printer | None, without_model: bo
         await engine.start()
         await working
         await engine.wait_ready(READY_S)
-        return await opinions(reviewer.waiting, reviewer.text, engine, reviewer.cancel)
+        return await opinions(reviewer.waiting, reviewer.text, engine, reviewer.cancel, doubts=reviewer.doubts)
     except (EngineError, OSError):
         await working
         return {}
