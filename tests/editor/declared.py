@@ -39,14 +39,14 @@ def names(tools: Tools) -> dict[str, str]:
 
 def literals(record: Iterable[Json], names: dict[str, str]) -> Iterator[str]:
     """A typed constant for each parameter and result of the standard's methods, each once."""
-    asked: dict[tuple[int, str, Any], str] = {}  # a server that was started again counts its ids from the beginning
+    asked: dict[tuple[int | None, str, Any], str] = {}  # a server started again counts its ids from the start
     seen: set[str] = set()
     for number, one in enumerate(record):
         message, other = one["message"], "server" if one["from"] == "client" else "client"
         method = message.get("method")
         if method is not None and "id" in message:
-            asked[(one["session"], other, message["id"])] = method
-        name = names.get(method or asked.get((one["session"], one["from"], message.get("id"))) or "")
+            asked[(one.get("session"), other, message["id"])] = method
+        name = names.get(method or asked.get((one.get("session"), one["from"], message.get("id"))) or "")
         if name is None or "error" in message:
             continue
         kind = "RequestResult" if method is None else "RequestParams" if "id" in message else "NotificationParams"
