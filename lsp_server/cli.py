@@ -10,7 +10,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lsp_server import __version__
@@ -26,6 +26,8 @@ from lsp_server.commands import (
 from lsp_server.commands import dashboard as dashboard_command
 from lsp_server.commands import telemetry as telemetry_command
 from lsp_server.paths import cache_dir, default_data_dir
+
+Run = Callable[[argparse.Namespace], int]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -212,98 +214,134 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name in a script that the terminal does not know is no reason to fail
     try:
-        return _run(arguments)
+        return (BENCHES[arguments.kind] if arguments.command == "bench" else COMMANDS[arguments.command])(arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command == "serve":
-        from lsp_server.commands import serve
+def _serve(given: argparse.Namespace) -> int:
+    from lsp_server.commands import serve
 
-        return serve.run(arguments.tcp, data_dir(arguments.data_dir), telemetry_allowed(), arguments.model)
-    if arguments.command == "demo":
-        from lsp_server.commands import demo
+    return serve.run(given.tcp, data_dir(given.data_dir), telemetry_allowed(), given.model)
 
-        return demo.run(arguments.path, arguments.lines, arguments.json, arguments.model, arguments.threads)
-    if arguments.command == "complete":
-        from lsp_server.commands import complete
 
-        return complete.run(arguments.place, arguments.multi_line, arguments.json, arguments.model, arguments.threads)
-    if arguments.command == "search":
-        from lsp_server.commands import search
+def _demo(given: argparse.Namespace) -> int:
+    from lsp_server.commands import demo
 
-        return search.run(" ".join(arguments.words), arguments.path, arguments.limit, arguments.json, cache_dir(data_dir(None)))
-    if arguments.command == "bench" and arguments.kind == "latency":
-        from lsp_server.commands import bench_latency
+    return demo.run(given.path, given.lines, given.json, given.model, given.threads)
 
-        return bench_latency.run(arguments.rounds, arguments.json, arguments.model, arguments.threads)
-    if arguments.command == "gate":
-        return gate_options.run_gate(arguments, data_dir(None))
-    if arguments.command == "bench" and arguments.kind == "runtime":
-        return runtime_options.run(arguments)
-    if arguments.command == "bench" and arguments.kind == "kernels":
-        return kernel_options.run(arguments)
-    if arguments.command == "bench" and arguments.kind == "mixers":
-        return mixers_options.run(arguments)
-    if arguments.command == "bench" and arguments.kind == "review":
-        from lsp_server.commands import bench_review
 
-        return bench_review.run(arguments)
-    if arguments.command == "bench" and arguments.kind == "telemetry":
-        return gate_options.run_bench_telemetry(arguments)
-    if arguments.command == "bench" and arguments.kind == "next-edit":
-        return next_edit_options.run(arguments)
-    if arguments.command == "bench" and arguments.kind == "gate":
-        return gate_options.run_bench_gate(arguments)
-    if arguments.command == "bench" and arguments.kind == "workspace":
-        from lsp_server.commands import bench_workspace
+def _complete(given: argparse.Namespace) -> int:
+    from lsp_server.commands import complete
 
-        return bench_workspace.run(
-            arguments.path, arguments.cursors, arguments.grow, arguments.json, arguments.model, arguments.threads
-        )
-    if arguments.command == "bench":
-        from lsp_server.commands import bench_completion
+    return complete.run(given.place, given.multi_line, given.json, given.model, given.threads)
 
-        return bench_completion.run(arguments.data, arguments.limit, arguments.json, arguments.model, arguments.threads)
-    if arguments.command == "dashboard":
-        return dashboard_command.run(arguments, data_dir(arguments.data_dir))
-    if arguments.command == "telemetry":
-        return telemetry_command.run(arguments, data_dir(arguments.data_dir), telemetry_allowed())
-    if arguments.command == "review":
-        from lsp_server.commands import review
 
-        return review.run(arguments, data_dir(None))
-    if arguments.command == "doctor":
-        from lsp_server.commands import doctor
+def _search(given: argparse.Namespace) -> int:
+    from lsp_server.commands import search
 
-        return doctor.run(arguments.json, arguments.model, arguments.threads, data_dir(None))
-    if arguments.command == "model":
-        return _run_model(arguments)
+    return search.run(" ".join(given.words), given.path, given.limit, given.json, cache_dir(data_dir(None)))
+
+
+def _review(given: argparse.Namespace) -> int:
+    from lsp_server.commands import review
+
+    return review.run(given, data_dir(None))
+
+
+def _bench_completion(given: argparse.Namespace) -> int:
+    from lsp_server.commands import bench_completion
+
+    return bench_completion.run(given.data, given.limit, given.json, given.model, given.threads)
+
+
+def _bench_latency(given: argparse.Namespace) -> int:
+    from lsp_server.commands import bench_latency
+
+    return bench_latency.run(given.rounds, given.json, given.model, given.threads)
+
+
+def _bench_review(given: argparse.Namespace) -> int:
+    from lsp_server.commands import bench_review
+
+    return bench_review.run(given)
+
+
+def _bench_workspace(given: argparse.Namespace) -> int:
+    from lsp_server.commands import bench_workspace
+
+    return bench_workspace.run(given.path, given.cursors, given.grow, given.json, given.model, given.threads)
+
+
+def _gate(given: argparse.Namespace) -> int:
+    return gate_options.run_gate(given, data_dir(None))
+
+
+def _telemetry(given: argparse.Namespace) -> int:
+    return telemetry_command.run(given, data_dir(given.data_dir), telemetry_allowed())
+
+
+def _dashboard(given: argparse.Namespace) -> int:
+    return dashboard_command.run(given, data_dir(given.data_dir))
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from lsp_server.commands import doctor
+
+    return doctor.run(given.json, given.model, given.threads, data_dir(None))
+
+
+def _train(given: argparse.Namespace) -> int:
     from lsp_server.commands import train
 
-    if any(one.split("=")[0] == "--edits" for one in arguments.arguments):
+    if any(one.split("=")[0] == "--edits" for one in given.arguments):
         parser = next_edit_options.training()
         _model_options(parser)
-        return next_edit_options.run_training(parser.parse_args(arguments.arguments), data_dir(None))
-    return train.run(arguments.arguments)
+        return next_edit_options.run_training(parser.parse_args(given.arguments), data_dir(None))
+    return train.run(given.arguments)
 
 
-def _run_model(arguments: argparse.Namespace) -> int:
+def _model(given: argparse.Namespace) -> int:
     from lsp_server.commands import model
 
-    if arguments.kind == "info":
-        return model.info(arguments.model, arguments.json)
-    if arguments.kind == "calibrate" and arguments.attention:
-        return model.calibrate_attention(arguments.model, arguments.attention, arguments.json)
-    if arguments.kind == "calibrate":
-        return model.calibrate(arguments.model, arguments.path, arguments.cursors, arguments.check, arguments.json)
-    if arguments.kind == "export":
-        return model.export(arguments.model, arguments.to, arguments.out, arguments.dtype, arguments.force)
-    return model.verify(arguments.model, arguments.json)
+    if given.kind == "info":
+        return model.info(given.model, given.json)
+    if given.kind == "calibrate" and given.attention:
+        return model.calibrate_attention(given.model, given.attention, given.json)
+    if given.kind == "calibrate":
+        return model.calibrate(given.model, given.path, given.cursors, given.check, given.json)
+    if given.kind == "export":
+        return model.export(given.model, given.to, given.out, given.dtype, given.force)
+    return model.verify(given.model, given.json)
 
+
+COMMANDS: dict[str, Run] = {
+    "complete": _complete,
+    "dashboard": _dashboard,
+    "demo": _demo,
+    "doctor": _doctor,
+    "gate": _gate,
+    "model": _model,
+    "review": _review,
+    "search": _search,
+    "serve": _serve,
+    "telemetry": _telemetry,
+    "train": _train,
+}
+BENCHES: dict[str, Run] = {
+    "completion": _bench_completion,
+    "gate": gate_options.run_bench_gate,
+    "kernels": kernel_options.run,
+    "latency": _bench_latency,
+    "mixers": mixers_options.run,
+    "next-edit": next_edit_options.run,
+    "review": _bench_review,
+    "runtime": runtime_options.run,
+    "telemetry": gate_options.run_bench_telemetry,
+    "workspace": _bench_workspace,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

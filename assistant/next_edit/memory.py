@@ -32,20 +32,22 @@ class Memory:
         self._refused: list[_Refused] = []
         self._closed: dict[str, int] = {}
         self._passed: tuple[str, Edit | None, int] = "", None, 0
-        self._caution, self._at = 0.0, 0.0
+        self._caution: dict[str, float] = {}
+        self._at = 0.0
 
-    def refused(self, uri: str, text: str, edit: Edit, now: float) -> None:
-        """The user does not want this edit of this text."""
+    def refused(self, uri: str, text: str, edit: Edit, now: float, rule: str = "") -> None:
+        """The user does not want this edit of this text. ``rule``: whose it was, where the user has said so in words."""
         found = _Refused(uri, canonical(edit, text))
         if found not in self._refused:
             self._refused.append(found)
             del self._refused[:-MOST]
         self._fade(now)
-        self._caution = min(MOST_CAUTION, self._caution + STEP)
+        for of in {"", rule}:
+            self._caution[of] = min(MOST_CAUTION, self._caution.get(of, 0.0) + STEP)
 
     def taken(self, now: float) -> None:
         """The user took one: certainty enough."""
-        self._caution, self._at = 0.0, now
+        self._caution, self._at = {}, now
 
     def passed_over(self, uri: str, text: str, edit: Edit, now: float) -> None:
         """The user has changed something else while this edit was on offer. Ignored often enough, it is refused."""
@@ -60,10 +62,10 @@ class Memory:
         of_uri = [one for one in self._refused if one.uri == uri]
         return bool(of_uri) and _Refused(uri, canonical(edit, text)) in of_uri
 
-    def caution(self, now: float) -> float:
-        """How much more probable than usual an edit must be to be shown."""
+    def caution(self, now: float, rule: str = "") -> float:
+        """How much more probable than usual an edit must be to be shown; or what of that one rule's refusals would add."""
         self._fade(now)
-        return self._caution
+        return self._caution.get(rule, 0.0)
 
     def changed(self, uri: str, before: str, after: str) -> None:
         """Move with what was refused; forget it where its lines were touched."""
@@ -89,5 +91,6 @@ class Memory:
             self._refused = [one for one in self._refused if one.uri != uri]
 
     def _fade(self, now: float) -> None:
-        self._caution *= 0.5 ** (max(0.0, now - self._at) / HALF_LIFE_S)
+        fading = 0.5 ** (max(0.0, now - self._at) / HALF_LIFE_S)
+        self._caution = {rule: caution * fading for rule, caution in self._caution.items()}
         self._at = max(self._at, now)

@@ -20,10 +20,16 @@ def test_it_is_small_and_complete(tools: Tools) -> None:
     with zipfile.ZipFile(tools.extension) as package:
         sizes = {one.filename: one.file_size for one in package.infolist()}
         manifest = json.loads(package.read("extension/package.json"))
+        licence = package.read("extension/LICENSE.txt").decode()
+        notices = package.read("extension/dist/NOTICES.txt").decode()
     assert sizes["extension/dist/extension.js"] <= MOST_BUNDLE
     assert f"extension/{manifest['icon']}" in sizes
     for step in manifest["contributes"]["walkthroughs"][0]["steps"]:
         assert f"extension/{step['media']['markdown']}" in sizes
+    assert manifest["license"] == "MIT"
+    assert licence.startswith("MIT License")
+    for bundled in manifest["dependencies"]:
+        assert f"{bundled} " in notices
     foreign = ("node_modules", "/src/", "/test/", ".ts", ".map")
     assert [name for name in sizes if any(part in name for part in foreign)] == []
 
