@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcMethodNotFound
 from pygls.lsp.server import LanguageServer
 
 from assistant.config import Config
@@ -143,8 +144,12 @@ class AssistantServer(LanguageServer):
             await app.close("disconnected" if self.stopped.is_set() is False else "exit")
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """pygls would show the user a popup for a message that it cannot read."""
-        log.error("%s: %s", getattr(source, "__name__", source), error)
+        """pygls would show the user a popup for a message that it cannot read.
+
+        Some clients (Kate) ask all the time for what was never offered, and show what is logged as an error.
+        """
+        level = logging.DEBUG if isinstance(error, JsonRpcMethodNotFound) else logging.ERROR
+        log.log(level, "%s: %s", getattr(source, "__name__", source), error)
 
     def _stop(self, exit_code: int) -> None:
         self.exit_code = exit_code

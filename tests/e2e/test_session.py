@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.editor import EASY, INLINE, MODEL, ROOT, Editor
+from tests.e2e.raw_client import RpcError
 
 MakeEditor = Callable[..., Editor]
 
@@ -32,6 +33,16 @@ def test_malformed_settings_are_one_message(make_editor: MakeEditor) -> None:
     editor.status()
     assert len(editor.messages()) == 2
     assert editor.close() == 0
+
+
+def test_what_was_never_offered_is_refused_without_a_line_in_the_log(make_editor: MakeEditor) -> None:
+    """Kate asks for a document's symbols all the time, and opens its log at every error in it."""
+    editor = make_editor()
+    editor.start(wait=False)
+    with pytest.raises(RpcError, match="-32601"):
+        editor.client.call("textDocument/documentSymbol", {"textDocument": {"uri": "file:///a.py"}})
+    assert editor.close() == 0
+    assert "documentSymbol" not in (editor.folder / "stderr.txt").read_text()
 
 
 @pytest.mark.parametrize("options", [None, [], "x", 3, {"sotto": []}, {"editorInfo": {"name": "vim"}}])
