@@ -72,8 +72,8 @@ def test_the_next_edit_in_another_file_opens_it_at_the_place(clean: Window) -> N
     clean.press("Tab")  # goes there
     clean.wait("() => document.querySelector('.tab.active')?.dataset.resourceName === 'use_bags.py'")
     wait_marks(clean, "gather_all", "collect_all")
+    until(lambda: "gather_all" in USE.split("\n")[clean.place()[0] - 1], lambda: f"{clean.place()}")
     line = clean.place()[0] - 1
-    assert "gather_all" in USE.split("\n")[line]
     clean.press("Tab")  # takes it
     clean.wait_line(USE.split("\n")[line].replace("gather_all", "collect_all"), line)
 
