@@ -14,7 +14,7 @@ from typing import Literal
 from assistant.review import mechanical
 from assistant.review.diff import hunks
 from assistant.review.git import SUBMODULE, SYMLINK, Entry, Git, GitError, on_disk
-from assistant.review.rules.view import is_test as is_test
+from assistant.review.places import is_test as is_test
 from assistant.review.types import ChangeSet, FileChange, Hunk, Skipped
 from assistant.workspace import languages
 
@@ -93,19 +93,20 @@ def of_texts(
 
 def gather(root: str, title: str, files: list[FileChange], skipped: list[Skipped]) -> ChangeSet:
     """What is left when all that is mechanical has been taken out, within the bounds; sources before tests."""
-    kept: list[FileChange] = []
+    files = sorted(files, key=lambda one: (is_test(one.path), one.path))
+    kept: set[str] = set()
     total = 0
-    for one in sorted(files, key=lambda one: (is_test(one.path), one.path)):
-        size = changed_lines(one)
+    for size, path in sorted((changed_lines(one), one.path) for one in files):  # a large file must not push out ten small ones
         if size > MAX_FILE_LINES:
-            skipped.append(Skipped(one.path, f"{size:,} changed lines in one file"))
+            skipped.append(Skipped(path, f"{size:,} changed lines in one file"))
         elif len(kept) >= MAX_FILES or total + size > MAX_LINES:
-            skipped.append(Skipped(one.path, f"the change is larger than {MAX_FILES} files or {MAX_LINES:,} lines"))
+            skipped.append(Skipped(path, f"the change is larger than {MAX_FILES} files or {MAX_LINES:,} lines"))
         else:
-            kept.append(one)
+            kept.add(path)
             total += size
-    bare = [mechanical.without_formatting(one) for one in mechanical.without_moves(kept)]
-    for before, after in zip(kept, bare, strict=True):
+    files = [one for one in files if one.path in kept]
+    bare = [mechanical.without_formatting(one) for one in mechanical.without_moves(files)]
+    for before, after in zip(files, bare, strict=True):
         if before.hunks and not after.hunks:
             skipped.append(Skipped(before.path, "moved or formatted, nothing else"))
     return ChangeSet(root, title, tuple(bare), tuple(skipped))

@@ -50,6 +50,8 @@ class Memory:
 
     def is_dismissed(self, finding: Finding, text: str, old_path: str = "") -> bool:
         """Whether the user has refused this finding, or its rule in this file."""
+        if not self._data["dismissed"]:  # to find the definition around a line takes milliseconds
+            return False
         paths = {finding.path, old_path or finding.path}
         keys = [self._hash("rule", finding.rule, path) for path in paths]
         return any(key in self._data["dismissed"] for key in [*keys, *(self.key(finding, text, path) for path in paths)])

@@ -6,9 +6,10 @@ runs. Knows nothing of diffs, languages or reviews.
 
 from __future__ import annotations
 
-import contextlib
 import os
+import stat
 import subprocess
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,11 @@ _UNSET = ("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_TRACE", "GIT_CONFIG_PARAMET
 
 SYMLINK, SUBMODULE = "120000", "160000"
 """Modes of entries that hold no source text of this repository."""
+
+
+_O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_READING = os.O_RDONLY | _O_NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""A pipe with a source file's name must not hold anybody."""
 
 
 class GitError(Exception):
@@ -52,6 +58,8 @@ class Git:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._lock = threading.Lock()
+        self._untracked: list[str] | None = None
 
     @classmethod
     def around(cls, folder: str) -> Git:
@@ -109,8 +117,11 @@ class Git:
         return list(_entries(self.run("diff", *given, "--ignore-submodules=dirty", *arguments, "--")))
 
     def untracked(self) -> list[str]:
-        """Files that git does not know and does not ignore."""
-        return _names(self.run("ls-files", "-z", "--others", "--exclude-standard"))
+        """Files that git does not know and does not ignore, as at the first question: it looks into every folder."""
+        with self._lock:
+            if self._untracked is None:
+                self._untracked = _names(self.run("ls-files", "-z", "--others", "--exclude-standard"))
+            return self._untracked
 
     def unmerged(self) -> set[str]:
         """Files with conflicts."""
@@ -181,12 +192,27 @@ class Git:
 
 def on_disk(root: str, path: str, most: int) -> bytes | None:
     """A file of the working tree, at most ``most`` + 1 bytes of it; ``None`` when it cannot be read or is a link."""
-    full = os.path.join(root, path)
-    with contextlib.suppress(OSError, ValueError):
-        if not os.path.islink(full) and os.path.isfile(full):
-            with open(full, "rb") as file:
-                return file.read(most + 1)
-    return None
+    try:
+        handle = os.open(os.path.join(root, path), _READING)
+    except (OSError, ValueError):  # it is not there, it is a link, its name is none
+        return None
+    try:
+        if not _O_NOFOLLOW and os.path.islink(os.path.join(root, path)):
+            return None
+        status = os.fstat(handle)
+        return _all_of(handle, min(status.st_size, most) + 1) if stat.S_ISREG(status.st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _all_of(handle: int, most: int) -> bytes:
+    """The first ``most`` bytes; one call where the file is no longer than that, and two system calls less than `open`."""
+    data = os.read(handle, most)
+    while data and len(data) < most and (more := os.read(handle, most - len(data))):
+        data += more
+    return data
 
 
 def _environment(base: Mapping[str, str]) -> dict[str, str]:

@@ -40,8 +40,9 @@ async def opinions(
     cancel: Cancel,
     budget_s: float = BUDGET_S,
     doubts: Sequence[bool] = (),
+    known: Mapping[int, Mapping[str, float]] | None = None,
 ) -> dict[int, Mapping[str, float]]:
-    """Features of `rank.probability` by a finding's place in ``findings``, of those in doubt. Never raises.
+    """Features of `rank.probability` by a finding's place in ``findings``, of those in doubt and not ``known``. Never raises.
 
     ``surprise``: the unlikeliest token of the finding's first line, against that of ordinary lines. ``fix_gain``, ``fix_loss``:
     whether the lines of the fix are likelier than those they replace, per byte.
@@ -51,8 +52,8 @@ async def opinions(
         return found
 
     async def ask() -> None:
-        asked = [i for i in range(len(findings)) if not doubts or doubts[i]]
-        for i in asked[:MOST_FINDINGS]:
+        asked = [i for i in range(len(findings)) if not doubts or doubts[i]][:MOST_FINDINGS]
+        for i in (one for one in asked if not known or one not in known):
             finding = findings[i]
             text = text_of(finding.path)
             if cancel.is_set():

@@ -9,9 +9,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from assistant.review.changes import changed_lines
-from assistant.review.rules.view import is_test
+from assistant.review.places import is_test
 from assistant.review.types import ChangeSet, FileChange, Project, Skipped
 from assistant.workspace.extract import extract
 from assistant.workspace.symbols import Definition
@@ -81,22 +82,32 @@ def changed_definitions(change: FileChange) -> list[Definition]:
         starts.append(starts[-1] + len(line) + 1)
     spans = [(h.new_start, h.new_end) if change.new is not None else (h.old_start, h.old_end) for h in change.hunks]
     definitions = [d for d in symbols.definitions if d.kind in ("function", "method", "class", "struct", "interface", "enum")]
-    lines = [(bisect_right(starts, d.start) - 1, bisect_right(starts, max(d.start, d.end - 1)) - 1, d) for d in definitions]
-    counts: Counter[int] = Counter()
-    for start, end in ((start, end) if end > start else (start - 1, start + 1) for start, end in spans):
-        for k, (first, last, _) in enumerate(lines):
-            inside = min(end, last + 1) - max(start, first)
-            counts[k] += max(0, inside)
-    inner = [
-        k
-        for k in counts
-        if counts[k] and not any(_holds(lines[k], lines[o]) and counts[o] == counts[k] for o in counts if o != k)
-    ]
-    return [lines[k][2] for k in sorted(inner, key=lambda k: (-counts[k], lines[k][0]))]
+    changed = _sums(((start, end) if end > start else (start - 1, start + 1) for start, end in spans), len(starts))
+    counts = []
+    for one in definitions:
+        first, last = bisect_right(starts, one.start) - 1, bisect_right(starts, max(one.start, one.end - 1)) - 1
+        counts.append(changed[last + 1] - changed[first])
+    inner = [k for k in range(len(definitions)) if counts[k] and not _is_in_one_part(definitions, counts, k)]
+    return [definitions[k] for k in sorted(inner, key=lambda k: (-counts[k], definitions[k].start))]
 
 
-def _holds(outer: tuple[int, int, Definition], inner: tuple[int, int, Definition]) -> bool:
-    return outer[2].start <= inner[2].start and inner[2].end <= outer[2].end
+def _sums(spans: Iterable[tuple[int, int]], lines: int) -> list[int]:
+    """How many changed lines stand in front of each line."""
+    steps = [0] * (lines + 2)
+    for start, end in spans:
+        steps[min(max(0, start), lines)] += 1
+        steps[min(end, lines)] -= 1
+    return list(accumulate(accumulate(steps), initial=0))
+
+
+def _is_in_one_part(definitions: Sequence[Definition], counts: Sequence[int], k: int) -> bool:
+    """Whether all that changed in a definition did in one inside of it. They come in the order of the text."""
+    for other in range(k + 1, len(definitions)):
+        if definitions[other].start >= definitions[k].end:
+            return False
+        if counts[other] == counts[k] and definitions[other].end <= definitions[k].end:
+            return True
+    return False
 
 
 def _described(one: Touched) -> str:

@@ -110,8 +110,8 @@ class Panel:
 
     @property
     def doubts(self) -> list[bool]:
-        """For each of ``waiting``, whether a model's opinion can matter."""
-        return [in_doubt(one, self._judgements) for one in self._waiting]
+        """For each of ``waiting``, whether a model's opinion can matter: it may be likely enough, and there is room for it."""
+        return [in_doubt(one, self._judgements) and not self._no_room(one) for one in self._waiting]
 
     def decide(self, features: Mapping[int, Mapping[str, float]] | None = None) -> tuple[list[Comment], list[Comment]]:
         """(more to show, hidden), the best first. ``features``: of the model, by a finding's place in ``waiting``."""
@@ -135,6 +135,9 @@ class Panel:
             return "you have dismissed this rule too often"
         if one.probability < THRESHOLD[finding.severity]:
             return f"less sure ({one.probability:.0%}) than is asked for a {finding.severity} one"
+        return self._no_room(finding)
+
+    def _no_room(self, finding: Finding) -> str:
         if len(self._shown) >= self._most:
             return f"{self._most} comments are enough for a change of this size"
         if any(other.finding.path == finding.path and _near(other.finding, finding) for other in self._shown):

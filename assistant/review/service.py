@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from assistant.cancel import Cancel, Cancelled
 from assistant.review.changes import changed_lines
+from assistant.review.crew import Crew
 from assistant.review.diff import lines
 from assistant.review.dismissed import Memory
 from assistant.review.fixes import apply, by_path
 from assistant.review.grouped import grouped
 from assistant.review.linters import merged
+from assistant.review.promise import likely_first
 from assistant.review.rank import ORDER, Comment, Panel
 from assistant.review.rules.base import Across
+from assistant.review.rules.view import forget_view
 from assistant.review.suppress import is_suppressed
 from assistant.review.types import ChangeSet, FileChange, Finding, Project, Rule, Skipped
 
@@ -28,7 +32,17 @@ log = logging.getLogger("sotto.review")
 BUDGET_S = 20.0
 """Wall-clock time for the rules of one review; files that are not reached are named as left out."""
 
+WORTH_A_COPY = 200_000
+"""Characters of changed files from which on helpers pay: a copy costs 20 ms, and reads the project for itself."""
+
 Features = Mapping[int, Mapping[str, float]]
+
+
+class Looked(NamedTuple):
+    """What the rules find in a file: those that need it alone, and those that look into others, where there was time."""
+
+    near: list[Finding]
+    far: list[Finding] | None
 
 
 @dataclass(frozen=True)
@@ -65,13 +79,34 @@ class Reviewer:
         self._seen: set[tuple[str, int, str]] = set()
         self._files = {one.path: one for one in self.changes.files}
         self._lines: dict[str, list[str]] = {}
+        self._near = [rule for rule in self.rules if not isinstance(rule, Across)]
+        self._far = [rule for rule in self.rules if isinstance(rule, Across)]
+        self._order = likely_first(self.changes.files)
+        self._started = 0.0
+        self._crew: Crew[Looked | None] | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it pays to `share`."""
+        return sum(len(one.new or "") for one in self._order) >= WORTH_A_COPY
+
+    def share(self, count: int) -> None:
+        """Let so many copies of this process look at files too. Before `stream`, in a process without other threads."""
+        if count > 0:
+            self._started = self.clock()
+            self._crew = Crew(lambda job: self._looked(self._order[job]), len(self._order), count)
 
     def stream(self) -> Iterator[Comment]:
         """Comments that are certain, as they are found. Raises `Cancelled`."""
-        for some in self._found():
-            for comment in self._panel.offer(some):
-                self._shown.append(comment)
-                yield comment
+        try:
+            for some in self._found():
+                for comment in self._panel.offer(some):
+                    self._shown.append(comment)
+                    yield comment
+        finally:
+            forget_view()
+            if self._crew is not None:
+                self._crew.close()
 
     @property
     def waiting(self) -> list[Finding]:
@@ -101,36 +136,53 @@ class Reviewer:
         A file is looked at completely before the next one: somebody waits for the first comment, and its texts are parsed once.
         When half of the time is gone, rules that look into other files wait until all have been looked at by the quick ones.
         """
-        started = self.clock()
-        near = [rule for rule in self.rules if not isinstance(rule, Across)]
-        far = [rule for rule in self.rules if isinstance(rule, Across)]
+        self._started = self.clock()
         later: list[FileChange] = []
         linted = list(self.linted)
         late: dict[str, Skipped] = {}
-        for rules, files in ((near, self.changes.files), (far, later)):
-            for change in files:
-                self.cancel.check()
-                spent = self.clock() - started
-                if spent > self.budget_s:
-                    late[change.path] = Skipped(change.path, f"not looked at completely within {self.budget_s:g} s")
-                    continue
-                found, linted = self._merged(change, rules, linted)
+        for job, change in enumerate(self._order):
+            self.cancel.check()
+            looked = self._helped(job)
+            spent = self.clock() - self._started
+            if looked is None and spent > self.budget_s:
+                late[change.path] = self._too_late(change)
+                continue
+            found, linted = _merged(looked.near if looked is not None else self._ruled(change, self._near), linted)
+            yield self._usable(found)
+            if looked is not None and looked.far is not None:
+                found, linted = _merged(looked.far, linted)
                 yield self._usable(found)
-                if rules is near and spent > self.budget_s / 2:
-                    later.append(change)
-                elif rules is near:
-                    found, linted = self._merged(change, far, linted)
-                    yield self._usable(found)
+            elif spent > self.budget_s / 2:
+                later.append(change)
+            else:
+                found, linted = _merged(self._ruled(change, self._far), linted)
+                yield self._usable(found)
+        for change in later:
+            self.cancel.check()
+            if self.clock() - self._started > self.budget_s:
+                late[change.path] = self._too_late(change)
+                continue
+            found, linted = _merged(self._ruled(change, self._far), linted)
+            yield self._usable(found)
         self.skipped += late.values()
         yield self._usable(linted)
 
-    def _merged(self, change: FileChange, rules: Sequence[Rule], linted: list[Finding]) -> tuple[list[Finding], list[Finding]]:
-        """What rules find in a file, and what the linters say beside that."""
-        found = []
-        for finding in self._ruled(change, rules):
-            ours, linted = merged(finding, linted)
-            found.append(ours)
-        return found, linted
+    def _helped(self, job: int) -> Looked | None:
+        """What a helper has found in a file, if one has begun with it."""
+        if self._crew is None or self._crew.takes(job):
+            return None
+        return self._crew.made(job, self.cancel)
+
+    def _looked(self, change: FileChange) -> Looked | None:
+        """All of a file at once, for a helper: the same in the same time."""
+        spent = self.clock() - self._started
+        if spent > self.budget_s:
+            return None
+        near = list(self._ruled(change, self._near))
+        return Looked(near, list(self._ruled(change, self._far)) if spent <= self.budget_s / 2 else None)
+
+    def _too_late(self, change: FileChange) -> Skipped:
+        return Skipped(change.path, f"not looked at completely within {self.budget_s:g} s")
 
     def _ruled(self, change: FileChange, rules: Sequence[Rule]) -> Iterator[Finding]:
         for rule in rules:
@@ -176,6 +228,15 @@ class Reviewer:
         """A file after the change."""
         change = self._files.get(path)
         return change.new if change is not None else self.project.read(path)
+
+
+def _merged(some: Iterable[Finding], linted: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Findings of ours with what the linters say of the same, and what the linters say beside that."""
+    found = []
+    for finding in some:
+        ours, linted = merged(finding, linted)
+        found.append(ours)
+    return found, linted
 
 
 def _order(one: Comment) -> tuple[int, float, str, int]:

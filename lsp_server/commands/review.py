@@ -7,46 +7,37 @@ comments, 1 when ``--fail-on`` asks for it, 2 when there is nothing that can be 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from assistant.cancel import Cancel
 from assistant.config import Config
 from assistant.review import changes as change_sets
-from assistant.review import report
-from assistant.review.dismissed import Memory
 from assistant.review.git import Git, GitError
-from assistant.review.linter_runs import run as run_linters
-from assistant.review.linters import UnreadableError, on_changes
-from assistant.review.linters import read as read_results
-from assistant.review.natural import opinions
-from assistant.review.overview import overview
-from assistant.review.project import TreeProject
-from assistant.review.rank import ORDER
-from assistant.review.rules import ALL
-from assistant.review.service import Features, Review, Reviewer
-from assistant.review.types import ChangeSet, Finding
-from assistant.types import EngineError
+from assistant.review.sources import Sources
 from assistant.workspace.ignore import Excluder
 from lsp_server import __version__
 from lsp_server.commands.local import CommandError, fail
 from lsp_server.commands.review_options import LEVELS
-from lsp_server.commands.review_text import Printer
-from lsp_server.engine import EngineClient
-from lsp_server.review_model import LOAD_S, NO_CHAT
 
-POLL_S = 0.05
+if TYPE_CHECKING:
+    from assistant.review.project import TreeProject
+    from assistant.review.service import Review, Reviewer
+    from assistant.review.types import ChangeSet, Finding
+
 GARBAGE = 50_000
 """Objects between two collections: code is half a million that no cycle holds, and Python's 700 cost a twentieth more."""
 
-READY_S = 4.0
-"""Longer than the weights need to load; a model that is not there by then is not asked."""
+READ_S = 0.3
+"""A project of 30 MB is read in 0.1 s; from a cold disk the first comment goes before it is, and then nobody helps."""
+
+LATER = ("assistant.review.rules", "assistant.review.service", "lsp_server.commands.review_text")
+"""What is needed once the change is known; loaded while git looks for it."""
 
 
 def run(arguments: argparse.Namespace, data_dir: Path) -> int:
@@ -62,39 +53,69 @@ def run(arguments: argparse.Namespace, data_dir: Path) -> int:
 
 
 def _run(arguments: argparse.Namespace, data_dir: Path) -> int:
-    git = Git.around(os.path.abspath(arguments.path))
-    where = change_sets.scope(git, arguments.what, arguments.staged)
-    excluder, config = Excluder([git.root]), Config()
+    loading = threading.Thread(target=lambda: [import_module(name) for name in LATER])
+    loading.start()
+    try:
+        git = Git.around(os.path.abspath(arguments.path))
+        where = change_sets.scope(git, arguments.what, arguments.staged)
+        sources = Sources(git, where)
+        reading = threading.Thread(target=sources.load, daemon=True)
+        reading.start()
+        excluder, config = Excluder([git.root]), Config()
 
-    def excluded(path: str) -> str | None:
-        return excluder.reason(os.path.join(git.root, path), config)
+        def excluded(path: str) -> str | None:
+            return excluder.reason(os.path.join(git.root, path), config)
 
-    changes = change_sets.read(git, where, excluded=excluded)
-    project = TreeProject(git, where, changes, excluded)
-    if any(one.hunks for one in changes.files):
-        threading.Thread(target=project.load, daemon=True).start()
-    linted = _linted(arguments, changes)
-    memory = Memory(data_dir)
-    reviewer = Reviewer(changes, project, ALL, memory, Cancel(), linted)
+        changes = change_sets.read(git, where, excluded=excluded)
+    finally:
+        loading.join()
+    from assistant.review.crew import helpers
+    from assistant.review.dismissed import Memory
+    from assistant.review.project import TreeProject
+    from assistant.review.rules import ALL
+    from assistant.review.service import Reviewer
+
+    project = TreeProject(git, where, changes, excluded, sources)
+    reviewer = Reviewer(changes, project, ALL, Memory(data_dir), Cancel(), _linted(arguments, changes))
+    if reviewer.is_large:
+        reading.join(READ_S)
+        reviewer.share(helpers())
+    return _told(arguments, reviewer, project)
+
+
+def _told(arguments: argparse.Namespace, reviewer: Reviewer, project: TreeProject) -> int:
+    from assistant.review.overview import overview
+    from lsp_server.commands.review_text import Printer
+    from lsp_server.review_opinions import Opinions
+
     printer = Printer(project) if arguments.format == "text" else None
-    features = asyncio.run(_stream(reviewer, printer, arguments.no_model))
-    review = reviewer.finish(features)
+    with Opinions(reviewer, wanted=not arguments.no_model) as opinions:
+        for comment in reviewer.stream():
+            if printer is not None:
+                printer.comment(comment)
+        left_out = (*reviewer.changes.skipped, *reviewer.skipped)
+        said = overview(reviewer.changes, project, left_out)  # while the model makes up its mind
+        review = reviewer.finish(opinions.all())
     if arguments.review_model:
-        asyncio.run(_advised(reviewer, project, arguments.review_model))
+        _advised(reviewer, project, arguments.review_model)
         review = reviewer.finish()
-    said = overview(changes, project, review.skipped)
     if printer is not None:
         printer.rest(review, said, arguments.all)
     else:
-        _write(review, said, project, arguments.format, arguments.all)
+        _write(arguments, review, said, project)
     return _exit_code(review, arguments.fail_on)
 
 
 def _linted(arguments: argparse.Namespace, changes: ChangeSet) -> list[Finding]:
+    if not arguments.results and not arguments.linter:
+        return []
+    from assistant.review.linter_runs import run as run_linters
+    from assistant.review.linters import UnreadableError, on_changes, read
+
     found: list[Finding] = []
     for file in arguments.results:
         try:
-            found += on_changes(read_results(file.read_text("utf-8-sig"), str(file)), changes)
+            found += on_changes(read(file.read_text("utf-8-sig"), str(file)), changes)
         except (OSError, UnicodeDecodeError, UnreadableError) as error:
             raise CommandError(f"cannot use {file}: {error}") from error
     more, troubles = run_linters(arguments.linter, changes)
@@ -103,63 +124,51 @@ def _linted(arguments: argparse.Namespace, changes: ChangeSet) -> list[Finding]:
     return [*found, *more]
 
 
-async def _stream(reviewer: Reviewer, printer: Printer | None, without_model: bool) -> Features:
-    """Print what is certain as it is found. What the model thinks of the rest; its engine starts once there is a rest."""
-
-    def work() -> None:
-        for comment in reviewer.stream():
-            if printer is not None:
-                printer.comment(comment)
-
-    working = asyncio.ensure_future(asyncio.to_thread(work))
-    while not without_model and not any(reviewer.doubts) and not working.done():
-        await asyncio.wait({working}, timeout=POLL_S)
-    if without_model or not any(reviewer.doubts):
-        await working
-        return {}
-    engine = EngineClient()
-    try:
-        await engine.start()
-        await working
-        await engine.wait_ready(READY_S)
-        return await opinions(reviewer.waiting, reviewer.text, engine, reviewer.cancel, doubts=reviewer.doubts)
-    except (EngineError, OSError):
-        await working
-        return {}
-    finally:
-        await engine.close()
-
-
-async def _advised(reviewer: Reviewer, project: TreeProject, place: str) -> None:
+def _advised(reviewer: Reviewer, project: TreeProject, place: str) -> None:
     """Ask the user's own model too. Raises `CommandError` when it cannot serve: it was asked for."""
-    from assistant.review.instructed.advise import advise  # a fifth of what the command loads before its first comment
+    import asyncio
 
-    engine = EngineClient(place)
-    try:
-        with Console(stderr=True).status(f"loading {place}") as status:
-            await engine.start()
-            if not (await engine.wait_ready(LOAD_S)).chat:
-                raise CommandError(f"cannot use {place}: {NO_CHAT}")
-            found = advise(reviewer.changes, project, engine, reviewer.cancel, lambda path: status.update(f"reading {path}"))
-            reviewer.add([one async for one in found])
-    except EngineError as error:
-        raise CommandError(f"cannot use {place}: {error}") from error
-    finally:
-        await engine.close()
+    from rich.console import Console
+
+    from assistant.review.instructed.advise import advise
+    from assistant.types import EngineError
+    from lsp_server.engine import EngineClient
+    from lsp_server.review_model import LOAD_S, NO_CHAT
+
+    async def ask() -> None:
+        engine = EngineClient(place)
+        try:
+            with Console(stderr=True).status(f"loading {place}") as status:
+                await engine.start()
+                if not (await engine.wait_ready(LOAD_S)).chat:
+                    raise CommandError(f"cannot use {place}: {NO_CHAT}")
+                told = advise(reviewer.changes, project, engine, reviewer.cancel, lambda path: status.update(f"reading {path}"))
+                reviewer.add([one async for one in told])
+        except EngineError as error:
+            raise CommandError(f"cannot use {place}: {error}") from error
+        finally:
+            await engine.close()
+
+    asyncio.run(ask())
 
 
-def _write(review: Review, said: str, project: TreeProject, form: str, everything: bool) -> None:
-    texts = report.texts(review, project)
-    if form == "json":
-        sys.stdout.write(report.dumps(report.to_json(review, said, texts, everything)) + "\n")
-    elif form == "sarif":
-        sys.stdout.write(report.dumps(report.to_sarif(review, __version__, texts, everything)) + "\n")
+def _write(arguments: argparse.Namespace, review: Review, said: str, project: TreeProject) -> None:
+    from assistant.review import report
+
+    if arguments.format == "json":
+        texts = report.texts(review, project)
+        sys.stdout.write(report.dumps(report.to_json(review, said, texts, arguments.all)) + "\n")
+    elif arguments.format == "sarif":
+        texts = report.texts(review, project)
+        sys.stdout.write(report.dumps(report.to_sarif(review, __version__, texts, arguments.all)) + "\n")
     else:
-        for line in report.to_github(review, everything):
+        for line in report.to_github(review, arguments.all):
             sys.stdout.write(line + "\n")
 
 
 def _exit_code(review: Review, fail_on: str | None) -> int:
+    from assistant.review.rank import ORDER
+
     if fail_on is None:
         return 0
     worst = min((ORDER[one.finding.severity] for one in review.comments), default=len(ORDER))

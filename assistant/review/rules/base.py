@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from assistant.cancel import Cancel, Cancelled
 from assistant.review.rules.page import SCRIPT, Page, page_of, squeezed
-from assistant.review.rules.view import View
+from assistant.review.rules.view import View, view_of
 from assistant.review.types import ChangeSet, Evidence, FileChange, Finding, Project, Severity, TextEdit
 from assistant.workspace import languages
 
@@ -61,7 +61,7 @@ class _Base:
 
     def __call__(self, change: FileChange, changes: ChangeSet, project: Project, cancel: Cancel) -> Iterable[Finding]:
         """The findings of one changed file. Never raises; a mistake of ours costs this rule's findings in this file."""
-        view = View(change, changes, project, cancel)
+        view = view_of(change, changes, project, cancel)
         if view.language not in self.languages or view.new is None or view.is_sample:
             return []
         try:
@@ -173,9 +173,10 @@ def _keys(page: Page | None, problems: Iterable[Problem]) -> Iterator[str]:
 
 
 def _fix(page: Page, path: str, edits: tuple[Edit, ...]) -> tuple[TextEdit, ...]:
-    """The edits in code points; none where they overlap or the text does not parse afterwards."""
+    """The edits in code points, with the file's line ends; none where they overlap or the text does not parse afterwards."""
     data, source = page.source.data, page.source
-    ordered = sorted(edits)
+    ending = "\r\n" if "\r\n" in page.text else "\n"
+    ordered = sorted((start, end, text.replace("\n", ending)) for start, end, text in edits)
     if not ordered or any(ordered[i][1] > ordered[i + 1][0] for i in range(len(ordered) - 1)):
         return ()
     for start, end, text in reversed(ordered):

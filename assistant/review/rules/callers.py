@@ -34,10 +34,10 @@ _KEEPING = (
 
 
 def check(view: View) -> Iterator[Problem]:
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         old, new = parameters_of(pair.old), parameters_of(pair.new)
-        shapes = _shape(pair.old), _shape(pair.new)
+        shapes = (_shape(pair.old), _shape(pair.new)) if _returns_anew(view, pair) else (None, None)
         turned = pair.new.is_async and not pair.old.is_async
         if old == new and (shapes[0] == shapes[1] or None in shapes) and not turned:
             continue
@@ -48,6 +48,16 @@ def check(view: View) -> Iterator[Problem]:
 def _is_plain(function: Function) -> bool:
     marks = {mark.partition("(")[0].rpartition(".")[2].strip() for mark in function.decorators}
     return marks <= set(_KEEPING) and all(p.name for p in function.parameters if p.kind != "star")
+
+
+def _returns_anew(view: View, pair: Pair) -> bool:
+    """Whether a ``return`` or ``yield`` of the function came, went or changed: with all of them in place its shape did."""
+    for page, function in ((pair.before, pair.old), (pair.after, pair.new)):
+        start, end = function.node.start_byte, function.node.end_byte
+        ends = page.of("return_statement", "yield", "yield_expression")
+        if any(start <= node.start_byte < end and view.concerns(page, node) for node in ends):
+            return True
+    return False
 
 
 def _shape(function: Function) -> int | None:

@@ -106,7 +106,7 @@ def _is_free(page: Page, statement: Node, name: str) -> bool:
     if function is None:
         return False
     start, end = function.node.start_byte, function.node.end_byte
-    mine = [m for m in page.table.mentions if m.name == name and start <= m.start < end]
+    mine = [m for m in page.mentions_in(start, end) if m.name == name]
     return any(m.kind == "write" for m in mine) and not any(m.kind in ("read", "shorthand") for m in mine)
 
 

@@ -32,7 +32,7 @@ def check(view: View) -> Iterator[Problem]:
         if text is not None and view.is_changed(text):
             view.cancel.check()
             yield from _unknown(view, page, function, text)
-    for pair in view.pairs():
+    for pair in view.pairs:
         text = text_of(pair.after, pair.new) if pair.after.language == "python" else None
         if text is not None:
             yield from _untold(pair, text)

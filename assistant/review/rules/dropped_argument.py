@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def check(view: View) -> Iterator[Problem]:
     if view.is_test:
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         yield from _dropped(view, pair)
 
@@ -65,7 +65,7 @@ def _dropped(view: View, pair: Pair) -> Iterator[Problem]:
 
 def _bound(pair: Pair) -> Counter[str]:
     start, end = pair.new.node.start_byte, pair.new.node.end_byte
-    return Counter(m.name for m in pair.after.table.mentions if m.kind == "write" and start <= m.start < end)
+    return Counter(m.name for m in pair.after.mentions_in(start, end) if m.kind == "write")
 
 
 RULE = Across("dropped-argument", "bug", PYTHON, check)

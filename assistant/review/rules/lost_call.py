@@ -27,10 +27,12 @@ _ENDS = {
     "stop": "start",
 }
 
+MOST_FILES = 20
+
 _TAKERS = frozenset(
     (
         *("await", "await_expression", "argument_list", "arguments", "return_statement", "yield", "list"),
-        *("array", "member_expression", "attribute", "pair", "arrow_function"),
+        *("array", "member_expression", "attribute", "pair", "arrow_function", "with_item", "as_pattern"),
     )
 )
 """Nodes around a call that may await its value."""
@@ -39,7 +41,7 @@ _TAKERS = frozenset(
 def check(view: View) -> Iterator[Problem]:
     if view.old is None or view.new is None:
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         yield from _awaits(view, pair)
         yield from _super(view, pair)
@@ -53,16 +55,17 @@ def _awaits(view: View, pair: Pair) -> Iterator[Problem]:
         return
     awaited = {squeezed(old.src(nth(node, 0))) for node in within(pair.old.body, "await", "await_expression")}
     for call in within(pair.new.body, "call", "call_expression"):
-        parent = call.parent
+        parent = _outside(call).parent
         text = squeezed(new.src(call))
         if text not in awaited or parent is None or not view.is_changed(call):
             continue
         if parent.type in _TAKERS:
             continue
-        if parent.type == "assignment" and f"await {new.src(field(parent, 'left'))}" in new.src(pair.new.node):
+        kept = new.src(field(parent, "left") or field(parent, "name"))
+        if kept and re.search(rf"\b(?:await|return)\s+{re.escape(kept)}(?![\w.(\[])", new.src(pair.new.node)):
             continue
         name = new.src(field(call, "function"))
-        if any(not one.is_async for one in new.functions if one.name == name.rpartition(".")[2]):
+        if not all(_definitions(view, new, name.rpartition(".")[2])):
             continue  # it is no coroutine any more
         yield Problem(
             call,
@@ -73,6 +76,23 @@ def _awaits(view: View, pair: Pair) -> Iterator[Problem]:
             severity="high",
             confidence=0.8 if _is_awaited_elsewhere(new, name) else 0.6,
         )
+
+
+def _outside(node: Node) -> Node:
+    """A node with the brackets and marks for the type checker around it."""
+    while node.parent is not None and node.parent.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
+        node = node.parent
+    return node
+
+
+def _definitions(view: View, page: Page, name: str) -> Iterator[bool]:
+    """Whether each function of this name in the project is async, as far as it can be seen."""
+    yield from (one.is_async for one in page.functions if one.name == name)
+    if page.language != "python" or not name:
+        return
+    head = re.compile(rf"^[ \t]*(async[ \t]+)?def[ \t]+{re.escape(name)}\b", re.MULTILINE)
+    for path in view.project.naming(name, MOST_FILES):
+        yield from (found[1] is not None for found in head.finditer(view.project.read(path) or ""))
 
 
 def _is_awaited_elsewhere(page: Page, name: str) -> bool:

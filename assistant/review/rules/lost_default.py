@@ -31,7 +31,7 @@ _RAISES = {"getattr": (3, "AttributeError"), "next": (2, "StopIteration"), "pop"
 def check(view: View) -> Iterator[Problem]:
     if view.is_test or is_planned(view):
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         if is_rewritten(view, pair):
             continue

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assistant.review.rules.base import PYTHON, Problem, local
+from assistant.review.rules.base import PYTHON, Looking, Problem
 from assistant.review.rules.page import Page, field
 from assistant.review.rules.resolve import bases, class_named
+from assistant.review.rules.view import View
 from assistant.workspace.existence.nearest import nearest
 from assistant.workspace.existence.outline import class_of
 
@@ -27,9 +28,9 @@ _BUILTIN = frozenset(dir(OSError)) | frozenset(dir(SyntaxError)) | frozenset(dir
 MOST_DEPTH = 6
 
 
-def check(page: Page) -> Iterator[Problem]:
+def check(page: Page, view: View) -> Iterator[Problem]:
     for cls in page.of("class_definition"):
-        if "Mixin" in page.src(field(cls, "name")) or _is_base(page, cls):
+        if not view.concerns(page, cls) or "Mixin" in page.src(field(cls, "name")) or _is_base(page, cls):
             continue
         names = _names(page, cls)
         if names is None:
@@ -113,4 +114,4 @@ def _problem(page: Page, cls: Node, name: str, node: Node, names: frozenset[str]
     )
 
 
-RULE = local("missing-attribute", "bug", PYTHON, check, lambda view: not view.is_test)
+RULE = Looking("missing-attribute", "bug", PYTHON, check, lambda view: not view.is_test)

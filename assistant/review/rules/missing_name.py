@@ -15,7 +15,7 @@ from assistant.review.rules.base import PYTHON, Across, Edit, Problem
 from assistant.review.rules.page import Page, page_of
 from assistant.review.rules.resolve import imported_page
 from assistant.review.rules.view import View
-from assistant.workspace.existence.outline import Outline, is_dynamic, read_module
+from assistant.workspace.existence.outline import is_dynamic, read_module
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -89,8 +89,6 @@ def _unbound(view: View, new: Page, old: Page | None) -> Iterator[Problem]:
 
 def unresolved(page: Page) -> dict[str, list[Node]]:
     """Names that are read and bound nowhere; none for a file whose names nobody can list."""
-    if is_dynamic(page.source.data) or any(found.name == "*" for found, _ in page.imports):
-        return {}
     found: dict[str, list[Node]] = {}
     table = page.table
     for mention in table.mentions:
@@ -100,6 +98,8 @@ def unresolved(page: Page) -> dict[str, list[Node]]:
             node = page.root.descendant_for_byte_range(mention.start, mention.end)
             if node is not None and not _is_guarded(page, node):
                 found.setdefault(mention.name, []).append(node)
+    if found and (is_dynamic(page.source.data) or any(one.name == "*" for one, _ in page.imports)):
+        return {}
     return found
 
 
@@ -172,8 +172,7 @@ def _has(view: View, origin: tuple[str, Page], name: str) -> bool:
     path, page = origin
     if page.root.has_error or name.startswith("__"):
         return True
-    outline = Outline(dynamic=is_dynamic(page.source.data))
-    read_module_into(page, outline)
+    outline = read_module(page.root, page.source)
     if outline.dynamic or outline.stars or name in outline.members or "__getattr__" in outline.members:
         return True
     folder = path.rpartition("/")[0]
@@ -183,21 +182,11 @@ def _has(view: View, origin: tuple[str, Page], name: str) -> bool:
     return any(view.project.read(one) is not None for one in inside) or not view.project.complete
 
 
-def read_module_into(page: Page, outline: Outline) -> None:
-    """What a page binds at its top."""
-    outline.take(read_module(page.root, page.source))
-
-
 def _taken(view: View, old: Page, new: Page) -> Iterator[Problem]:
     """Top-level names that are gone and that other files still import from here."""
-    before, after = Outline(), Outline()
-    read_module_into(old, before)
-    read_module_into(new, after)
-    if after.dynamic or after.stars or "__getattr__" in after.members:
+    if is_dynamic(new.source.data) or any(found.name == "*" for found, _ in new.imports) or "__getattr__" in new.by_name:
         return
-    for name in before.members:
-        if name in after.members or name.startswith("__"):
-            continue
+    for name in (name for name in old.top if name not in new.top):
         for path in view.project.naming(name, MOST_FILES):
             view.cancel.check()
             if path == view.path or not path.endswith((".py", ".pyi")):

@@ -29,7 +29,7 @@ def check(view: View) -> Iterator[Problem]:
     old, new = view.old, view.new
     if old is None or new is None:
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         if not _gives(pair.old) or _falls(pair.old.body) or within(pair.new.body, *_GENERATOR, stop=FUNCTIONS):
             continue

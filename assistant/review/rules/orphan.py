@@ -42,8 +42,9 @@ class Uses:
 def check(view: View) -> Iterator[Problem]:
     if view.old is None or view.new is None:
         return
-    lost = {word for row in view.removed for word in WORDS.findall(view.old.lines[row])}  # both ask for a mention that went
-    for pair in view.pairs():
+    removed = (view.old.lines[row] for row in sorted(view.removed))
+    lost = {word for line in removed for word in WORDS.findall(line)}  # both ask for a mention that went
+    for pair in view.pairs:
         view.cancel.check()
         if view.is_test or pair.new.body is None or _is_dynamic(pair.after.src(pair.new.body)):
             continue
@@ -64,12 +65,8 @@ def uses(page: Page, function: Function, names: Container[str]) -> dict[str, Use
     found: dict[str, Uses] = {}
     start, end = function.node.start_byte, function.node.end_byte
     name = child_of(function.node, "name")
-    for mention in page.table.mentions:
-        if (
-            mention.name not in names
-            or not start <= mention.start < end
-            or (name is not None and mention.start == name.start_byte)
-        ):
+    for mention in page.mentions_in(start, end):
+        if mention.name not in names or (name is not None and mention.start == name.start_byte):
             continue
         node = page.root.descendant_for_byte_range(mention.start, mention.end)
         if node is None:

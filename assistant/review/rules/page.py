@@ -6,6 +6,7 @@ Lines are counted from 0 and end at a line feed. Offsets are UTF-8 bytes, as the
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from assistant.workspace.symbols import Import, Parameter
 if TYPE_CHECKING:
     from tree_sitter import Node, Query
 
-    from assistant.workspace.grammar.scope_table import Table
+    from assistant.workspace.grammar.scope_table import Mention, Table
 
 WORDS = re.compile(r"[\w$]+")
 KEPT_PAGES = 64
@@ -149,8 +150,37 @@ class Page:
     @cached_property
     def table(self) -> Table:
         """Scopes and mentions."""
+        return self._table(None)
+
+    def _table(self, only: list[int] | None) -> Table:
         build = python_scopes.build if self.language == "python" else javascript_scopes.build
-        return build(_Tree(self.root), self.source)  # type: ignore[arg-type]  # a walk asks for nothing but the root
+        return build(_Tree(self.root), self.source, only)  # type: ignore[arg-type]  # a walk asks for nothing but the root
+
+    def bindings(self, name: str) -> int:
+        """How often one name is bound in the whole file; of a page that is asked for nothing else a fraction is walked."""
+        if "table" in self.__dict__:
+            return self.writes[name]
+        places = [found.start() for found in re.finditer(re.escape(name.encode("utf-8", "replace")), self.source.data)]
+        return sum(one.name == name and one.kind in ("write", "import") for one in self._table(places).mentions)
+
+    @cached_property
+    def _in_order(self) -> tuple[list[int], list[Mention]]:
+        mentions = sorted(self.table.mentions, key=lambda one: one.start)
+        return [one.start for one in mentions], mentions
+
+    def mentions_in(self, start: int, end: int) -> list[Mention]:
+        """The mentions between two offsets, in the order of the text."""
+        starts, mentions = self._in_order
+        return mentions[bisect_left(starts, start) : bisect_left(starts, end)]
+
+    @cached_property
+    def top(self) -> dict[str, None]:
+        """Names that are bound at the top of the file, or by ``global`` from inside; those of Python's own left out."""
+        return {
+            one.name: None
+            for one in self.table.mentions
+            if one.kind in ("write", "import") and (one.scope.kind == "module" or one.name in one.scope.global_names)
+        }
 
     @cached_property
     def reads(self) -> Counter[str]:

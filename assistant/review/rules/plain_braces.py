@@ -58,7 +58,7 @@ def _are_variables(page: Page, string: Node, names: list[str]) -> bool:
     if function is None:
         return False
     start, end = function.node.start_byte, function.node.end_byte
-    bound = {m.name for m in page.table.mentions if m.kind == "write" and start <= m.start < end}
+    bound = {m.name for m in page.mentions_in(start, end) if m.kind == "write"}
     return all(name in bound for name in names)
 
 

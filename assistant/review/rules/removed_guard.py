@@ -15,6 +15,7 @@ from assistant.review.rules.page import Function, Page, bare, field, nth, squeez
 from assistant.review.rules.purpose import is_planned
 from assistant.review.rules.view import Pair, View
 from assistant.review.types import Hunk
+from assistant.review.words import has_word
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -31,7 +32,7 @@ _OUTSIDE = ("version_info", "platform", "TYPE_CHECKING", "__debug__", "PY2", "PY
 def check(view: View) -> Iterator[Problem]:
     if view.is_test or view.old is None or view.new is None or is_planned(view):
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         lost = sum(1 for row in _rows(pair.old) if row in view.removed and _is_code(pair.before.lines[row]))
         if lost <= MOST_REMOVED:
@@ -76,7 +77,9 @@ def _judge(view: View, pair: Pair, guard: Node) -> Iterator[Problem]:
     if condition is None or hunk is None or any(word in old.src(condition) for word in _OUTSIDE):
         return
     subject = _subject(old, condition, pair)
-    if not subject or _is_elsewhere(view, old, condition, guard) or _is_replaced(new, hunk, subject):
+    if not subject or _is_dismantled(old, condition, new) or _is_replaced(new, hunk, subject):
+        return
+    if _is_elsewhere(view, old, condition, guard):
         return
     row = min(hunk.new_start, len(new.lines) - 1)
     use = _use_after(new, pair.new, subject, row)
@@ -114,13 +117,20 @@ def _subject(page: Page, condition: Node, pair: Pair) -> str:
 
 def _bound(page: Page, function: Function) -> set[str]:
     start, end = function.node.start_byte, function.node.end_byte
-    return {m.name for m in page.table.mentions if m.kind == "write" and start <= m.start < end}
+    return {m.name for m in page.mentions_in(start, end) if m.kind == "write"}
 
 
 def _is_callee(node: Node) -> bool:
     return (
         node.parent is not None and node.parent.type in ("call", "call_expression") and field(node.parent, "function") == node
     )
+
+
+def _is_dismantled(old: Page, condition: Node, new: Page) -> bool:
+    """Whether an attribute that the check asked is gone from the whole file: the mechanism went, not the check alone."""
+    asked = [old.src(node) for node in within(condition, "attribute", "member_expression")]
+    own = (text.split(".")[1] for text in asked if text.startswith(("self.", "cls.", "this.")))
+    return any(name.isidentifier() and not has_word(new.text, name) for name in own)
 
 
 def _is_elsewhere(view: View, old: Page, condition: Node, guard: Node) -> bool:

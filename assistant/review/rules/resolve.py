@@ -194,6 +194,6 @@ def imported(page: Page, path: str, call: Node, read: Callable[[str], str | None
         if origin is None:
             continue
         hits = [f for f in origin[1].functions if f.qualified == name]
-        if len(hits) == 1 and origin[1].writes.get(name, 0) == 1:
+        if len(hits) == 1 and origin[1].bindings(name) == 1:
             return (*origin, hits[0])
     return None

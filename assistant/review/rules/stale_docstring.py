@@ -21,7 +21,7 @@ _DEFAULT = re.compile(r"\b[Dd]efault(?:s? to|s?:| is| value is|s?)?:?\s*[`'\"*]{
 
 
 def check(view: View) -> Iterator[Problem]:
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         text = text_of(pair.after, pair.new)
         if text is None:

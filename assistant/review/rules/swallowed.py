@@ -152,7 +152,7 @@ def _leaves_block(page: Page, body: list[Node]) -> bool:
 
 
 def _binds(page: Page, node: Node) -> set[str]:
-    return {m.name for m in page.table.mentions if m.kind != "read" and node.start_byte <= m.start < node.end_byte}
+    return {m.name for m in page.mentions_in(node.start_byte, node.end_byte) if m.kind != "read"}
 
 
 def _read_after(page: Page, node: Node, name: str) -> Node | None:

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MOST_TOKENS = 40
+TELLING = 4
+"""Letters from which on a text that stands elsewhere is the same one and no chance."""
+
 SHOWN, LISTED = 0.8, 0.5
 """How sure it is of what was never meant on accepted commits, and of what sometimes was."""
 
+_BARE = frozenset(("else", ":", "{", "}"))
+_PARTS = re.compile(r"\n|\b(?:and|or|else|elif)\b|&&|\|\|")
 _LOGICAL = frozenset(("and", "or", "&&", "||"))
 _LEAVES = frozenset(("return_statement", "raise_statement", "throw_statement", "continue_statement", "break_statement"))
 _HOLDERS = frozenset(("argument_list", "arguments", "list", "tuple", "set", "array", "dictionary", "object", "parameters"))
@@ -50,7 +55,7 @@ def _hunk(view: View, old: Page, new: Page, hunk: Hunk) -> Iterator[Problem]:
         return
     text = old.source.slice(lost[0].start_byte, lost[-1].end_byte)
     said = _said(old, lost, text) if not _OUTSIDE.search(text) and not _is_other_call(view, lost, hunk) else None
-    if said is None:
+    if said is None or _is_elsewhere(view, new, hunk, text):
         return
     place = next(i for i, node in enumerate(before) if node.start_byte == lost[0].start_byte)
     row = after[min(place, len(after) - 1)].start_point[0] if after else hunk.new_start
@@ -70,6 +75,14 @@ def _is_other_call(view: View, lost: list[Node], hunk: Hunk) -> bool:
     outer = around(lost[0], frozenset(("call", "call_expression", "new_expression")))
     row = outer.start_point[0] if outer is not None else hunk.old_start
     return row in view.removed and not hunk.old_start <= row < hunk.old_end
+
+
+def _is_elsewhere(view: View, new: Page, hunk: Hunk, text: str) -> bool:
+    """Whether a part of what went came back in another hunk: the branch turned round, the test asked at another place."""
+    written = "\n".join(line for one in view.change.hunks if one != hunk for line in new.lines[one.new_start : one.new_end])
+    parts = [re.findall(r"\w+|[^\w\s]", part.strip(" \t:,;{}()")) for part in _PARTS.split(text)] if written else []
+    telling = [words for words in parts if sum(map(len, filter(str.isidentifier, words))) >= TELLING]
+    return any(re.search(r"(?<!\w)" + r"\s*".join(map(re.escape, words)) + r"(?!\w)", written) for words in telling)
 
 
 def _is_in_function(page: Page, lost: list[Node]) -> bool:
@@ -97,10 +110,20 @@ def _said(page: Page, lost: list[Node], text: str) -> tuple[str, float] | None:
     if words == ["(", ")"]:
         return "The brackets are gone: this is the function itself now, and nothing calls it.", SHOWN
     if words[0] in ("else", "elif"):
+        if set(words) <= _BARE and _leaves_before(lost[0]):
+            return None  # what stood below it still runs in no other case
         return f"The branch `{shown}` is gone, {_NOTHING}", SHOWN
     if words[0] == "," or words[-1] == ",":
         return _listed(lost, shown.strip(", "))
     return _statement(_covering(page, lost), shown)
+
+
+def _leaves_before(word: Node) -> bool:
+    """Whether the branch in front of an ``else`` ends the function or the turn of the loop."""
+    clause = around(word, frozenset(("if_statement",)))
+    body = field(clause, "consequence")
+    inside = statements(body) if body is not None and body.type in ("block", "statement_block") else [body]
+    return bool(inside) and inside[-1] is not None and inside[-1].type in _LEAVES
 
 
 def _listed(lost: list[Node], shown: str) -> tuple[str, float] | None:

@@ -51,7 +51,7 @@ def _unread(view: View, page: Page, function: Function) -> Iterator[Problem]:
     body = function.body
     if body is None or _DYNAMIC.search(page.src(body)):
         return
-    read = {m.name for m in page.table.mentions if body.start_byte <= m.start < body.end_byte and m.kind != "write"}
+    read = {m.name for m in page.mentions_in(body.start_byte, body.end_byte) if m.kind != "write"}
     is_inner = page.function_at(function.outer) is not None
     if view.is_test and function.name.startswith("test") and not is_inner:
         yield from _fixtures(page, function, read)

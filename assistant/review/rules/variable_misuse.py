@@ -24,7 +24,7 @@ MAX_TOKENS = 400
 def check(view: View) -> Iterator[Problem]:
     if view.old is None or view.new is None:
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         orphans = _orphans(pair)
         if orphans:
@@ -42,13 +42,13 @@ def _orphans(pair: Pair) -> set[str]:
 def _uses(page: Page, function: Function) -> Counter[str]:
     """How often each name is read in a function, nested ones included."""
     start, end = function.node.start_byte, function.node.end_byte
-    reads = (m.name for m in page.table.mentions if start <= m.start < end and m.kind in ("read", "shorthand"))
+    reads = (m.name for m in page.mentions_in(start, end) if m.kind in ("read", "shorthand"))
     return Counter(reads)
 
 
 def _bound(page: Page, function: Function) -> set[str]:
     start, end = function.node.start_byte, function.node.end_byte
-    return {m.name for m in page.table.mentions if start <= m.start < end and m.kind == "write"} - {
+    return {m.name for m in page.mentions_in(start, end) if m.kind == "write"} - {
         "self",
         "cls",
         function.name,

@@ -6,12 +6,15 @@ Pairs functions by their qualified names: a renamed one has no partner.
 from __future__ import annotations
 
 import re
+import threading
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assistant.cancel import Cancel
+from assistant.review.places import is_test as is_test
 from assistant.review.rules.page import Function, Page, page_of
 from assistant.review.types import ChangeSet, Evidence, FileChange, Project
 from assistant.workspace import languages
@@ -64,20 +67,32 @@ class View:
         """Lines of the old text that the change took away."""
         return frozenset(row for hunk in self.change.hunks for row in range(hunk.old_start, hunk.old_end))
 
+    @cached_property
+    def _changed(self) -> list[int]:
+        return sorted(self.changed)
+
+    @cached_property
+    def _removed(self) -> list[int]:
+        return sorted(self.removed)
+
     def is_changed(self, node: Node) -> bool:
         """Whether any line of a node of the new page is new."""
-        return any(row in self.changed for row in range(node.start_point[0], node.end_point[0] + 1))
+        return _any_within(self._changed, node)
 
     def is_removed(self, node: Node) -> bool:
         """Whether any line of a node of the old page is gone."""
-        return any(row in self.removed for row in range(node.start_point[0], node.end_point[0] + 1))
+        return _any_within(self._removed, node)
 
     def concerns(self, page: Page, node: Node) -> bool:
         """Whether a node of one of the two pages came or went; of another page it does."""
         return self.is_changed(node) if page is self.new else self.is_removed(node) if page is self.old else True
 
-    def pairs(self) -> Iterator[Pair]:
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
         """Functions that are in both texts and that the change touches, inside or by its signature."""
+        return tuple(self._paired())
+
+    def _paired(self) -> Iterator[Pair]:
         if self.new is None or self.old is None:
             return
         for name, found in self.new.by_name.items():
@@ -112,11 +127,23 @@ class View:
         return Evidence(path or self.path, row, shown.lines[row].strip()[:200] if shown is not None else "")
 
 
-def is_test(path: str) -> bool:
-    """Whether a path is a test's by the usual names."""
-    parts = path.lower().split("/")
-    name = parts[-1]
-    named = name.startswith(("test_", "conftest", "tests.")) or name.rpartition(".")[0].endswith(
-        ("_test", ".test", ".spec", "_tests")
-    )
-    return named or any(part in ("test", "tests", "testing", "__tests__", "spec", "e2e") for part in parts[:-1])
+def _any_within(rows: list[int], node: Node) -> bool:
+    """Whether one of the sorted ``rows`` is a line of the node."""
+    at = bisect_left(rows, node.start_point[0])
+    return at < len(rows) and rows[at] <= node.end_point[0]
+
+
+_latest = threading.local()
+
+
+def view_of(change: FileChange, changes: ChangeSet, project: Project, cancel: Cancel) -> View:
+    """The view of a file; all rules that look at one file after another share it, and what it has found out."""
+    view: View | None = getattr(_latest, "view", None)
+    if view is None or (view.change, view.changes, view.project, view.cancel) != (change, changes, project, cancel):
+        view = _latest.view = View(change, changes, project, cancel)
+    return view
+
+
+def forget_view() -> None:
+    """No file of this thread will be looked at again; what its view holds of the project can go."""
+    _latest.view = None

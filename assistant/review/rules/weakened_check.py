@@ -36,7 +36,7 @@ _OUTSIDE = ("version_info", "platform", "TYPE_CHECKING", "PY2", "PY3", "DEBUG", 
 def check(view: View) -> Iterator[Problem]:
     if view.is_test or is_planned(view):
         return
-    for pair in view.pairs():
+    for pair in view.pairs:
         view.cancel.check()
         if is_rewritten(view, pair):
             continue

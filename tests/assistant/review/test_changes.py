@@ -218,3 +218,10 @@ def test_nothing_that_is_configured_runs(repo: Repo, monkeypatch: pytest.MonkeyP
 def test_texts_of_any_origin_make_a_change() -> None:
     found = changes.of_texts({"a.py": ("x = 1\n", "x = 2\n"), "b.py": ("y = 1\n", "y = 1\n"), "c.py": (None, "z = 1\n")})
     assert spans(found) == {"a.py": [(0, 1, 0, 1)], "c.py": [(0, 0, 0, 1)]}
+
+
+def test_a_large_file_does_not_push_out_a_small_one() -> None:
+    rows = {f"a{k}.py": (None, "".join(f"x{i} = {k}\n" for i in range(7_000))) for k in range(6)}
+    found = changes.of_texts({**rows, "z.py": (None, "def f(a=[]):\n    return a\n")})
+    assert [one.path for one in found.files] == ["a0.py", "a1.py", "a2.py", "a3.py", "z.py"]
+    assert {one.path for one in found.skipped} == {"a4.py", "a5.py"}

@@ -105,3 +105,35 @@ def test_texts_alone_prove_no_absence() -> None:
     project = TextsProject({"a.py": "load()\n", "b.py": "reload()\n"})
     assert list(project.naming("load")) == ["a.py"]
     assert not project.complete
+
+
+def test_two_files_of_one_text_are_both_known_in_a_commit(repo: Repo) -> None:
+    repo.write({"one.py": "twin_name = 1\n", "two.py": "twin_name = 1\n"})
+    repo.commit("second")
+    repo.write({"one.py": "other = 1\n", "two.py": "other = 1\n", "core.py": "changed = 1\n"})
+    repo.commit("third")
+    repo.write({"core.py": "changed = 2\n"})
+    repo.commit("fourth")
+    project, _ = tree(repo, "HEAD~3..HEAD~2")
+    assert {"one.py", "two.py"} <= set(project.naming("twin_name"))
+
+
+def test_nothing_outside_of_the_repository_is_read(repo: Repo) -> None:
+    (repo.folder.parent / "outside.py").write_text("secret = 1\n")
+    (repo.folder / "link.py").symlink_to(repo.folder.parent / "outside.py")
+    (repo.folder / "linked").symlink_to(repo.folder.parent)
+    for is_loaded in (False, True):
+        project, _ = tree(repo)
+        if is_loaded:
+            project.load()
+        assert project.read("use.py") == FILES["use.py"]
+        paths = (
+            "../outside.py",
+            str(repo.folder.parent / "outside.py"),
+            "link.py",
+            "linked/outside.py",
+            "pkg/../../outside.py",
+            "",
+            "pkg",
+        )
+        assert [project.read(path) for path in paths] == [None] * len(paths)

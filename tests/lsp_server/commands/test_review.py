@@ -139,3 +139,36 @@ def test_as_a_hook_it_stops_a_commit_of_what_is_staged_and_nothing_else(repo: Re
 def yaml_entries(text: str) -> dict[str, str]:
     """The plain ``name: value`` lines of a small YAML file."""
     return {name.strip(" -"): value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def test_the_model_is_asked_about_what_its_opinion_can_decide(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    repo.write({"plain.py": "def f(a):\n    try:\n        return a.b()\n    except:\n        pass\n"})
+    found = []
+    for words in ([], ["--no-model"]):
+        assert main(["review", "--all", "--format", "json", *words]) == 0
+        found.append(json.loads(capsys.readouterr().out)["comments"])
+    with_model, without = found
+    for comments in found:
+        assert [(one["path"], one["line"], one["rule"]) for one in comments] == [("plain.py", 4, "swallowed-exception")]
+    assert with_model[0]["probability"] != without[0]["probability"]
+
+
+def test_a_review_of_many_files_is_the_same_however_many_work_at_it(repo: Repo) -> None:
+    head = "".join(f"value_{i} = {i}\n" for i in range(2_000))
+    repo.write({f"m{k}.py": f"{head}lost = {k}\n\n\ndef f(item, into):\n    return item, into, lost\n" for k in range(8)})
+    repo.commit("second")
+    repo.write({f"m{k}.py": f"{head}\n\n\ndef f(item, into):\n    return item, into, lost\n" for k in range(8)})
+    said = []
+    for cores in ({0}, os.sched_getaffinity(0)) if sys.platform == "linux" else ():
+        code = f"import os; os.sched_setaffinity(0, {cores}); from lsp_server.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "review", "--no-model"],
+            cwd=repo.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said.append(done.stdout)
+    assert len(set(said)) <= 1
+    assert all(one.count("`lost` is not defined here") == 3 for one in said)

@@ -44,3 +44,32 @@ def test_silent(old: str, new: str) -> None:
 def test_what_is_no_coroutine_any_more_needs_no_await() -> None:
     old = "async def load():\n    pass\n\n\nasync def f():\n    x = await load()\n    return x\n"
     assert not find(RULE, old, old.replace("async def load", "def load").replace("await ", ""))
+
+
+AWAITING = "async def f(s):\n    await s.stop_all()\n    return s\n"
+
+
+@pytest.mark.parametrize(("definition", "count"), [("def", 0), ("async def", 1)])
+def test_what_the_project_defines_as_no_coroutine_needs_no_await(definition: str, count: int) -> None:
+    others = {"core.py": f"class S:\n    {definition} stop_all(self):\n        pass\n"}
+    assert len(find(RULE, AWAITING, AWAITING.replace("await ", ""), others=others)) == count
+
+
+def test_what_is_entered_by_a_with_is_awaited_by_it() -> None:
+    new = AWAITING.replace("    await s.stop_all()\n", "    async with s.stop_all() as t:\n        print(t)\n")
+    assert not find(RULE, AWAITING, new)
+
+
+@pytest.mark.parametrize(
+    ("now", "count"),
+    [
+        ("send(x);\n  return x;", 1),
+        ("return send(x)!;", 0),
+        ("return (send(x) as X);", 0),
+        ("const sent = send(x);\n  return await sent;", 0),
+        ("const sent = send(x);\n  return sent.id;", 1),
+    ],
+)
+def test_who_keeps_the_promise_may_await_it_later(now: str, count: int) -> None:
+    old = "async function f(x) {\n  await send(x);\n  return x;\n}\n"
+    assert len(find(RULE, old, old.replace("await send(x);\n  return x;", now), "m.ts")) == count

@@ -47,3 +47,8 @@ def test_silent(new: str) -> None:
 def test_what_the_old_function_had_is_no_news() -> None:
     old = "def add(item, seen=[]):\n    seen.append(item)\n"
     assert not find(RULE, old, "def add(item, seen=[]):\n    seen.append(str(item))\n")
+
+
+def test_a_fix_has_the_line_ends_of_its_file() -> None:
+    text = fixed(RULE, "", "def add(item, seen=[]):\r\n    seen.append(item)\r\n")
+    assert text == "def add(item, seen=None):\r\n    if seen is None:\r\n        seen = []\r\n    seen.append(item)\r\n"

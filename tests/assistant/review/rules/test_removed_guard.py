@@ -49,3 +49,11 @@ def test_silent(new: str) -> None:
 
 def test_a_test_may_lose_its_guards() -> None:
     assert not find(RULE, OLD, NEW, "tests/test_area.py")
+
+
+def test_a_check_whose_whole_mechanism_went_was_meant_to_go() -> None:
+    head = "class A:\n    seen = set()\n\n    def add(self, x):\n"
+    old = head + "        if id(x) in self.seen:\n            return\n        self.items.append(x)\n"
+    check = "        if id(x) in self.seen:\n            return\n"
+    assert len(find(RULE, old, old.replace(check, ""))) == 1
+    assert not find(RULE, old, old.replace(check, "").replace("    seen = set()\n\n", ""))

@@ -9,6 +9,7 @@ from assistant.review.changes import of_texts
 from assistant.review.project import TextsProject, changed_texts
 from assistant.review.rules import taken_away
 from assistant.review.rules.taken_away import LISTED, SHOWN
+from assistant.review.types import Skipped
 from tests.assistant.review.rules.cases import find, one
 
 RULE = taken_away.RULE
@@ -89,3 +90,38 @@ def test_a_mark_for_the_type_checker_is_no_not() -> None:
 def test_a_length_beside_its_value_says_nothing() -> None:
     old = "def f(a):\n    return a and len(a) > 0\n"
     assert not find(RULE, old, old.replace(" and len(a) > 0", ""))
+
+
+TURNED = """\
+def f(exc):
+    if exc.real is not None:
+        exc = exc.real
+        show(exc)
+    else:
+        raise Closed(f"in {exc}") from exc
+    return exc
+"""
+
+
+def test_what_came_back_in_another_hunk_is_not_gone() -> None:
+    gone = TURNED.replace('    else:\n        raise Closed(f"in {exc}") from exc\n', "")
+    assert len(find(RULE, TURNED, gone)) == 1
+    above = '        if not exc.real:\n            raise Closed(f"in {exc}") from exc\n'
+    turned = gone.replace("        exc = exc.real\n", above)
+    assert not find(RULE, TURNED, turned)
+    asked = "def g(self):\n    text = 'done'\n    show(text)\n    if self.keys and not self.open:\n        self.make()\n"
+    without = asked.replace("self.keys and ", "")
+    assert len(find(RULE, asked, without)) == 1
+    assert not find(RULE, asked, without.replace("'done'", "'done' if self.keys else 'nothing'"))
+
+
+def test_silent_where_the_data_of_a_test_changes_too() -> None:
+    data = [Skipped("tests/data/final.txt", "not source code")]
+    change = of_texts({"pkg/m.py": (OLD, OLD.replace("a and ", ""))}, skipped=data)
+    assert not list(RULE(change.files[0], change, TextsProject(changed_texts(change)), Cancel()))
+
+
+@pytest.mark.parametrize(("leaves", "count"), [("return a", 0), ("show(a)", 1)])
+def test_an_else_behind_a_branch_that_leaves_says_nothing(leaves: str, count: int) -> None:
+    old = f"def f(a):\n    if a:\n        {leaves}\n    else:\n        go(a)\n        stay(a)\n"
+    assert len(find(RULE, old, old.replace("    else:\n        go(a)\n        stay(a)", "    go(a)\n    stay(a)"))) == count
