@@ -22,6 +22,9 @@ RECENT = 8
 """Changes whose words count."""
 NEAR = 4
 """Lines above and below a place that say what kind of place it is."""
+BLOCK = 20_000
+"""Characters between two places that are looked at to see whether they are in one block."""
+IMPORT = re.compile(r"\s*(?:import\b|from\b|export\b.*\bfrom\b|(?:const|let|var)\b.*\brequire\()")
 FAR = 5000.0
 """Lines to a place in another file."""
 
@@ -63,6 +66,7 @@ def features(scene: Scene, candidate: Candidate, score: Judgement | None) -> dic
     found |= _shape(document, candidate)
     found |= _words(scene, document, candidate)
     found |= _likeness(scene, document, candidate)
+    found |= _kind(scene, document, candidate)
     found |= _history(scene)
     if score is not None:
         found |= {"gain": score.gain, "chance": score.chance, f"gain:{candidate.rule}": score.gain}
@@ -148,9 +152,58 @@ def _words(scene: Scene, document: Document, candidate: Candidate) -> dict[str, 
         "gave_lost": len(gave & lost) / max(1, len(gave)),
         "took_gained": len(took & gained) / max(1, len(took)),
         "gave_unknown": sum(word not in document.text for word in gave) / max(1, len(gave)),
+        "gave_used": sum(_is_elsewhere(document.text, word, begin, stop) for word in gave) / max(1, len(gave)),
+        "took_used": sum(_is_elsewhere(document.text, word, begin, stop) for word in took) / max(1, len(took)),
         "took": float(len(took)),
         "gave": float(len(gave)),
     }
+
+
+def _is_elsewhere(text: str, word: str, begin: int, stop: int) -> bool:
+    """Whether a word stands outside of ``[begin, stop)``, as a whole one."""
+    at = text.find(word)
+    while at != -1:
+        end = at + len(word)
+        is_whole = not (
+            text[at - 1 : at].isalnum()
+            or text[at - 1 : at] == "_"
+            or text[end : end + 1].isalnum()
+            or text[end : end + 1] == "_"
+        )
+        if is_whole and not begin <= at < stop:
+            return True
+        at = text.find(word, end)
+    return False
+
+
+def _kind(scene: Scene, document: Document, candidate: Candidate) -> dict[str, float]:
+    """What kind of thing changes: a number, what is in quotes, an import; and how far out of the last change's block it is."""
+    core = smallest(Edit(candidate.start, candidate.end, candidate.text), document.text)
+    old, new = document.text[core.start : core.end], core.text
+    begin = document.text.rfind("\n", 0, core.start) + 1
+    line = document.text[begin : (document.text + "\n").find("\n", core.end)]
+    before = document.text[begin : core.start]
+    last = next((change for change in reversed(scene.changes) if change.uri == document.uri), None)
+    return {
+        "number": float(bool(old + new) and all(sign.isdigit() or sign in ".-" for sign in old + new)),
+        "quoted": float(any(before.count(quote) % 2 for quote in "\"'`")),
+        "import_line": float(IMPORT.match(line) is not None),
+        "out": float(_steps_out(document.text, last.start, core.start)) if last is not None else -1.0,
+        "folder": float(any(_folder(change.uri) == _folder(document.uri) for change in scene.changes)),
+    }
+
+
+def _steps_out(text: str, one: int, other: int) -> int:
+    """How many columns the indentation between two places falls below both of theirs; 0 in one block."""
+    low, high = sorted((one, other))
+    first = text.rfind("\n", 0, low) + 1
+    lines = text[first : min((text + "\n").find("\n", high), first + BLOCK)].split("\n")
+    depths = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    return min(depths[0], depths[-1]) - min(depths) if depths else 0
+
+
+def _folder(uri: str) -> str:
+    return uri.rpartition("/")[0]
 
 
 def _likeness(scene: Scene, document: Document, candidate: Candidate) -> dict[str, float]:

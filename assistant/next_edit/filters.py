@@ -1,5 +1,5 @@
 """What is never suggested, however probable: nothing at all, white space, what the user has just undone by hand, many places
-at once, a new syntax error.
+at once, the end of an import that is in use, a new syntax error.
 
 Pure but for the parsed trees that the caller keeps. Knows nothing of users' refusals or of probabilities.
 """
@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 from assistant.next_edit.patterns.edits import Edit as Made
 from assistant.next_edit.patterns.edits import compose
+from assistant.next_edit.patterns.import_lines import Statement, statements
 from assistant.next_edit.patterns.pieces import pieces
 from assistant.next_edit.patterns.tokens import tokens
 from assistant.next_edit.patterns.trees import Trees
@@ -30,9 +31,10 @@ class Filters:
     def __init__(self, scene: Scene, trees: Trees) -> None:
         self._scene, self._trees = scene, trees
         self._made: dict[str, list[Made]] = {}
+        self._imports: dict[str, list[Statement]] = {}
 
     def objection(self, document: Document, edit: Edit) -> str:
-        """Why an edit of a document is never suggested, in one word; "" for one that may be. Parses nothing."""
+        """Why an edit of a document is never suggested, in one word; "" for one that may be. Parses nothing anew."""
         if not edit.fits(document.text):
             return "nothing"
         core = smallest(edit, document.text)
@@ -41,7 +43,9 @@ class Filters:
             return "whitespace"
         if is_bulk(old, core.text):
             return "bulk"
-        return "restores" if self._restores(document, core, old) else ""
+        if self._restores(document, core, old):
+            return "restores"
+        return "orphans" if self._orphans(document, core) else ""
 
     def is_whole(self) -> bool:
         """Whether the line of the latest change can be read: no half of a statement."""
@@ -72,6 +76,26 @@ class Filters:
             return False
         gone = [one for other in self._documents() for one in self._of(other) if not one.inserted.strip()]
         return any(put_in in "".join(one.removed.split()) for one in gone)
+
+    def _orphans(self, document: Document, core: Edit) -> bool:
+        """Whether it only takes names out of imports, and code still uses one of them."""
+        parsed = self._trees.parsed(document)
+        if document.uri not in self._imports:
+            self._imports[document.uri] = statements(document.text, parsed.language)
+        imports = self._imports[document.uri]
+        if not any(one.start < core.end and core.start < one.end for one in imports):
+            return False
+        before = {name.bound for one in imports for name in one.names}
+        after = {name.bound for one in statements(core.apply(document.text), parsed.language) for name in one.names}
+        if after - before or not before - after:
+            return False
+        spans = [(one.start, one.end) for one in imports]
+        return any(
+            parsed.is_code(at, at + len(name)) and not any(start <= at < end for start, end in spans)
+            for name in before - after
+            for at in parsed.words(name)
+            if parsed.tree is not None and document.text[at - 1 : at] != "."
+        )
 
     def _documents(self) -> Sequence[Document]:
         return (self._scene.document, *self._scene.others)

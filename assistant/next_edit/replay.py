@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from assistant.next_edit.replay_diff import LineHunk
 from assistant.next_edit.replay_git import LANGUAGES, Commit
@@ -36,6 +37,20 @@ class Moment:
     order: str
     scene: Scene
     final: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Files, (path, text), that are not open: an `assistant.next_edit.types.Files`."""
+
+    files: tuple[tuple[str, str], ...]
+
+    def naming(self, identifier: str, limit: int = 32) -> Iterator[str]:
+        return islice((path for path, text in self.files if identifier in text), limit)
+
+    def read(self, path: str) -> Document | None:
+        text = next((text for name, text in self.files if name == path), None)
+        return None if text is None else Document(_uri(path), path, LANGUAGES.get(path[path.rfind(".") :], ""), text)
 
 
 class _Work:
@@ -84,7 +99,8 @@ class _Work:
             Document(_uri(path), path, LANGUAGES.get(path[path.rfind(".") :], ""), text, 1) for path, text in self.commit.beside
         ]
         others = [one for index, one in enumerate(documents) if index != number] + beside
-        return Scene(documents[number], offset, tuple(others), tuple(self.changes[-REMEMBERED:]))
+        files = Stored(self.commit.stored)
+        return Scene(documents[number], offset, tuple(others), tuple(self.changes[-REMEMBERED:]), files)
 
 
 def moments(commit: Commit, seed: int = 0) -> Iterator[Moment]:

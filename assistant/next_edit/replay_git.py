@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ COMMITS = 6000
 MOST_HUNKS, MOST_CHANGED_LINES, LONGEST_LINE, LARGEST_FILE = 12, 120, 400, 200_000
 BESIDE = 3
 """Files that the commit does not touch and that are open too: which files change must not be given away."""
+STORED, LARGEST_STORED = 40, 100_000
+"""Files that are not open and known all the same, as those of an indexed project are, and the characters of one at most."""
 
 
 class HistoryError(Exception):
@@ -48,12 +51,15 @@ class FileEdit:
 
 @dataclass(frozen=True)
 class Commit:
-    """Changes that were committed together; ``beside`` are (path, text) of files that stayed as they were."""
+    """Changes that were committed together; ``beside`` and ``stored`` are (path, text) of files that stayed as they were, open
+    ones and others.
+    """
 
     repository: str
     name: str
     files: tuple[FileEdit, ...]
     beside: tuple[tuple[str, str], ...] = ()
+    stored: tuple[tuple[str, str], ...] = ()
 
 
 def is_history(folder: Path) -> bool:
@@ -132,7 +138,10 @@ def _commit(folder: Path, name: str, files: Sequence[tuple[str, str, str]], obje
         edits.append(edit)
     if not 1 <= sum(len(edit.hunks) for edit in edits) <= MOST_HUNKS or room < 0 or all(map(_only_space, edits)):
         return None
-    return Commit(repository_name(folder), name, tuple(edits), _beside(folder, name, edits, objects))
+    tree = [one for one in _tree(folder, name) if one[0] not in {edit.path for edit in edits}]
+    beside = _beside(name, edits, tree, objects)
+    stored = _stored(name, edits, [one for one in tree if one[0] not in dict(beside)], objects)
+    return Commit(repository_name(folder), name, tuple(edits), beside, stored)
 
 
 def _edit(path: str, before: str, after: str, room: int) -> FileEdit | None:
@@ -152,19 +161,47 @@ def _only_space(edit: FileEdit) -> bool:
     return "".join(edit.before.split()) == "".join(edit.after.split())
 
 
-def _beside(folder: Path, name: str, edits: Sequence[FileEdit], objects: _Objects) -> tuple[tuple[str, str], ...]:
-    """Source files of the same folders that the commit leaves alone; which ones, its name decides."""
-    touched = {edit.path for edit in edits}
-    folders = sorted({str(PurePosixPath(edit.path).parent) for edit in edits})
-    rows = _git(folder, "ls-tree", name, *(f"{one}/" for one in folders if one != "."), *([] if "." not in folders else ["."]))
+def _tree(folder: Path, name: str) -> list[tuple[str, str]]:
+    """(path, blob) of the source files of a commit."""
     found = []
-    for row in rows.split("\n"):
+    for row in _git(folder, "ls-tree", "-r", name).split("\n"):
         head, _, path = row.partition("\t")
-        if " blob " in head and PurePosixPath(path).suffix in LANGUAGES and path not in touched:
+        if " blob " in head and PurePosixPath(path).suffix in LANGUAGES:
             found.append((path, head.split()[2]))
+    return found
+
+
+def _beside(
+    name: str, edits: Sequence[FileEdit], tree: Sequence[tuple[str, str]], objects: _Objects
+) -> tuple[tuple[str, str], ...]:
+    """Source files of the same folders that the commit leaves alone; which ones, its name decides."""
+    folders = {PurePosixPath(edit.path).parent for edit in edits}
+    found = [one for one in tree if PurePosixPath(one[0]).parent in folders]
     random.Random(name).shuffle(found)
-    texts = [(path, objects.text(blob)) for path, blob in found[:BESIDE]]
-    return tuple((path, text) for path, text in texts if text is not None and len(text) <= LARGEST_FILE and "\r" not in text)
+    return _texts(found[:BESIDE], LARGEST_FILE, objects)
+
+
+def _stored(
+    name: str, edits: Sequence[FileEdit], tree: Sequence[tuple[str, str]], objects: _Objects
+) -> tuple[tuple[str, str], ...]:
+    """What an index of the project would be asked for: files whose names the changed ones had in them before, say in an import,
+    then files of the same folders, then any.
+    """
+    spoken = {word for edit in edits for word in re.findall(r"[\w-]+", edit.before)}
+    folders = {PurePosixPath(edit.path).parent for edit in edits}
+    found = list(tree)
+    random.Random(name).shuffle(found)
+
+    def distance(path: PurePosixPath) -> tuple[bool, bool]:
+        stem = path.parent.name if path.stem in ("__init__", "index") else path.stem
+        return stem not in spoken, path.parent not in folders
+
+    return _texts(sorted(found, key=lambda one: distance(PurePosixPath(one[0])))[:STORED], LARGEST_STORED, objects)
+
+
+def _texts(found: Sequence[tuple[str, str]], largest: int, objects: _Objects) -> tuple[tuple[str, str], ...]:
+    texts = [(path, objects.text(blob)) for path, blob in found]
+    return tuple((path, text) for path, text in texts if text is not None and len(text) <= largest and "\r" not in text)
 
 
 class _Objects:

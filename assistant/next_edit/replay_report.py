@@ -83,12 +83,20 @@ def choose(seen: Seen, ranker: Ranker, way: str, eagerness: str = "balanced") ->
     if way == WAYS[0] or not items:
         return Choice(seen, None)
     judged = way == WAYS[3]
-    weighed = [(weigh(item, ranker, judged), -at) for at, item in enumerate(items)]
-    probability, at = max(weighed)
-    best = items[-at]
-    share = EXACT[eagerness][0 if is_near(best) else 1]
-    least = min(ENOUGH, ranker.threshold(share, judged and is_judged(best)))  # as `rank.threshold` has it
-    return Choice(seen, best, probability, least)
+    found = [Choice(seen, item, weigh(item, ranker, judged), _least(item, ranker, judged, eagerness)) for item in items]
+    return max(found, key=lambda one: (_is_first(one.item), one.is_shown, one.probability))
+
+
+def _least(item: Item, ranker: Ranker, judged: bool, eagerness: str) -> float:
+    """As `rank.threshold` and `rank.passes` have it."""
+    share = EXACT[eagerness][0 if is_near(item) else 1]
+    return 0.0 if item.proven else min(ENOUGH, ranker.threshold(share, judged and is_judged(item)))
+
+
+def _is_first(item: Item | None) -> float:
+    """More than 0 for what the latest change proves, and more the nearer it is: the product shows it before anything else."""
+    is_first = item is not None and item.proven and item.features.get("own:recent") == 1.0
+    return 1 / (1 + item.features["away"]) if item is not None and is_first else 0.0
 
 
 def weigh(item: Item, ranker: Ranker, judged: bool) -> float:

@@ -17,6 +17,7 @@ from assistant.next_edit.filters import Filters
 from assistant.next_edit.locate import EditModel, Judgement
 from assistant.next_edit.patterns import Trees
 from assistant.next_edit.place import Edit
+from assistant.next_edit.rank import is_proven
 from assistant.next_edit.ranker import Ranker
 from assistant.next_edit.replay import Moment
 from assistant.next_edit.replay_truth import Truth, Verdict
@@ -27,7 +28,9 @@ MOST_TRIED = 3
 
 @dataclass(frozen=True)
 class Item:
-    """One candidate. ``breaks``: whether it brings a syntax error, 1 or 0; -1 where nobody looked."""
+    """One candidate. ``breaks``: whether it brings a syntax error, 1 or 0; -1 where nobody looked. ``proven``: shown however
+    improbable (`rank.is_proven`).
+    """
 
     rule: str
     features: dict[str, float]
@@ -35,6 +38,7 @@ class Item:
     position: bool
     reversal: float
     breaks: int = -1
+    proven: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,10 @@ async def see(moment: Moment, model: EditModel | None, trees: Trees, ranker: Ran
     scored = time.perf_counter()
     truth = Truth(scene, moment.final)
     items = tuple(_item(scene, one, judgement, truth.judge(one)) for one, judgement in zip(allowed, judged, strict=True))
+    if any(is_proven(one, True) for one in allowed):
+        is_whole = Filters(scene, trees).is_whole()
+        proven = [is_proven(one, is_whole) for one in allowed]
+        items = tuple(replace(item, proven=is_so) for item, is_so in zip(items, proven, strict=True))
     if ranker is not None:
         items = _tried(scene, allowed, items, trees, ranker)
     return Seen(

@@ -67,7 +67,7 @@ class NextEditor:
         self._schedule: Schedule[Answer] = Schedule(clock)
         self._shown: Prediction | None = None
         self._is_fresh = False
-        self._taken: tuple[str, str, Edit] | None = None
+        self._taken: tuple[str, str, Edit, str] | None = None
         self._left: Sequence[Left] = ()
         self._ahead: Ahead[Answer] | None = None
         self._texts: dict[str, str] = {}
@@ -118,7 +118,7 @@ class NextEditor:
         self._memory.changed(after.uri, before.text, after.text)
         self._refuse_undone(after, at)
         if taken and shown is not None:
-            self._taken = after.uri, before.text, shown.edit
+            self._taken = after.uri, before.text, shown.edit, shown.rule
             self._memory.taken(at)
             self._shown = None
             self._left = _moved_along(self._left, before, after)
@@ -139,7 +139,7 @@ class NextEditor:
         shown = self._shown
         if shown is None or shown.id != id:
             return
-        self._memory.refused(shown.document.uri, shown.document.text, shown.edit, self._clock())
+        self._memory.refused(shown.document.uri, shown.document.text, shown.edit, self._clock(), shown.rule)
         self._drop(shown.document.uri)
 
     def close(self) -> None:
@@ -216,8 +216,9 @@ class NextEditor:
 
     async def _best(self, ranked: list[Placed], config: Config, filters: Filters) -> Answer:
         """The likeliest edit that is probable enough and breaks nothing."""
-        caution = self._memory.caution(self._clock())
-        sure = [one for one in ranked if passes(self._ranker, one, config.eagerness, caution)]
+        now = self._clock()
+        caution = self._memory.caution(now)
+        sure = [one for one in ranked if passes(self._ranker, one, config.eagerness, self._memory, now)]
         sure = sorted(sure, key=_order)[:MOST_PARSED]
         best = await self._run(lambda: _unbroken(sure, filters)) if sure else None
         first = best or ranked[0]
@@ -273,7 +274,7 @@ class NextEditor:
     def _refuse_undone(self, after: Document, at: float) -> None:
         """An edit that was taken and taken back is not wanted."""
         if self._taken is not None and self._taken[:2] == (after.uri, after.text):
-            self._memory.refused(after.uri, after.text, self._taken[2], at)
+            self._memory.refused(after.uri, after.text, self._taken[2], at, self._taken[3])
             self._taken = None
 
     def _follow(self, before: Document, after: Document, at: float, is_new: bool) -> None:
@@ -333,8 +334,9 @@ def _screened(scene: Scene, said: Sequence[Candidate], reach: Reach, filters: Fi
     """What may be shown at all, each edit once."""
     found = (one for one in placed(scene, said) if _reaches(reach, scene, one.document, one.edit))
     kept = [one for one in found if not filters.objection(one.document, one.edit)]
-    if any(is_proven(one.candidate) for one in kept) and filters.is_whole():
-        return [replace(one, is_proven=is_proven(one.candidate)) for one in kept]
+    if any(is_proven(one.candidate, True) for one in kept):
+        is_whole = filters.is_whole()
+        return [replace(one, is_proven=is_proven(one.candidate, is_whole)) for one in kept]
     return kept
 
 
@@ -345,9 +347,10 @@ def _likeliest(scene: Scene, found: Sequence[Placed], weigher: Weigher) -> list[
 
 
 def _order(one: Placed) -> tuple[bool, bool, int]:
-    """What is proven first, the nearest of it; the rest stays as it is: the likeliest first."""
-    far = (one.rows is None, one.rows or 0) if one.is_proven else (False, 0)
-    return not one.is_proven, *far
+    """What the latest change proves first, the nearest of it; the rest stays as it is: the likeliest first."""
+    is_first = one.is_proven and one.candidate.features.get("recent") == 1.0
+    far = (one.rows is None, one.rows or 0) if is_first else (False, 0)
+    return not is_first, *far
 
 
 def _unbroken(found: Sequence[Placed], filters: Filters) -> Placed | None:

@@ -42,7 +42,6 @@ ALL: tuple[Rule, ...] = (
     Rule("call", calls.find),
     Rule("unused_import", imports.unused),
     Rule("import", imports.missing),
-    Rule("import_spread", imports.spread),
     Rule("async", asyncs.find),
     Rule("arity", arity.find),
     Rule("line_repeat", line_repeat.find),

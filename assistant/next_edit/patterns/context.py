@@ -14,6 +14,7 @@ from assistant.next_edit.patterns.edits import Composed, Edit, compose
 from assistant.next_edit.patterns.tokens import is_word, line_end, line_start, tokens
 from assistant.next_edit.patterns.trees import Parsed, Trees
 from assistant.next_edit.types import Candidate, Document, Scene
+from assistant.text import common_suffix, first_difference
 
 MAX_SITES = 24  # of one finding in one document, the nearest to the user
 MAX_CHANGES = 40  # of the history, the latest
@@ -40,7 +41,9 @@ class LinePair(NamedTuple):
 
 
 class Swapped(NamedTuple):
-    """The user put the word ``new`` where ``old`` was. ``kept``: how much of the tokens of its lines stayed, 0 to 1."""
+    """The user put the word ``new`` where ``old`` was. ``kept``: how much of the tokens of its lines stayed, 0 to 1; ``grown``:
+    whether, apart from this word, its lines lost no character.
+    """
 
     uri: str
     old: str
@@ -49,6 +52,7 @@ class Swapped(NamedTuple):
     start: int
     order: int
     kept: float
+    grown: bool
 
 
 class Context:
@@ -102,7 +106,7 @@ class Context:
     def swapped(self) -> tuple[Swapped, ...]:
         """Words that stand in place of words, the latest first."""
         return tuple(
-            Swapped(e.uri, e.removed, e.inserted, e.old_start, e.start, e.order, self.kept(e))
+            Swapped(e.uri, e.removed, e.inserted, e.old_start, e.start, e.order, self.kept(e), self.has_grown(e))
             for e in self.edits
             if is_word(e.removed) and is_word(e.inserted)
         )
@@ -117,6 +121,12 @@ class Context:
         every = max(len(tokens(edit.base, old_start, old_end)), len(tokens(edit.text, start, end)))
         # The renamed word itself counts as kept: a line may be that word alone.
         return min(1.0, max(0.0, 1.0 - (max(gone, come) - 1) / every)) if every else 0.0
+
+    def has_grown(self, edit: Edit) -> bool:
+        """Whether the other edits of its line only put something in."""
+        start, end = line_start(edit.text, edit.start), line_end(edit.text, edit.end)
+        beside = (e for e in self.edits_of(edit.uri) if e is not edit and start <= e.start <= end)
+        return all(_only_adds(e.removed, e.inserted) for e in beside)
 
     @cached_property
     def line_pairs(self) -> tuple[LinePair, ...]:
@@ -144,6 +154,11 @@ class Context:
         """Whether the user changed any of ``[start, end)``."""
         return any(edit.start < end and edit.end > start for edit in self.edits_of(document.uri))
 
+    def is_passed(self, document: Document, start: int, end: int, order: int) -> bool:
+        """Whether the user has worked in the lines of ``[start, end)`` since the change of that order."""
+        first, last = line_start(document.text, start), line_end(document.text, end)
+        return any(first <= edit.start <= last and edit.order > order for edit in self.edits_of(document.uri))
+
     # -- saying it
 
     def candidates(
@@ -165,6 +180,11 @@ class Context:
         return [
             Candidate(document.uri, s.start, s.end, s.text, rule, support, total, dict(features or {}), why) for s in merged
         ]
+
+
+def _only_adds(old: str, new: str) -> bool:
+    head = first_difference(old, new)
+    return head + common_suffix(old, new, head) >= len(old)
 
 
 def merge(text: str, sites: Sequence[Site]) -> list[Site]:

@@ -25,7 +25,19 @@ _SCRIPT = re.compile(
     r"from[ \t]*(?P<quote>[\"'])(?P<module>[^\"'\n]+)[\"'][ \t]*;?",
     re.MULTILINE,
 )
-_NAME = re.compile(r"(?P<type>type[ \t]+)?(?P<name>[\w$]+)(?:[ \t]+as[ \t]+(?P<alias>[\w$]+))?(?:[ \t]*#[^\n]*)?")
+_REQUIRE = re.compile(
+    r"^(?P<indent>[ \t]*)(?:const|let|var)[ \t]+(?:\{(?P<many>[^{}]*)\}|(?P<default>[\w$]+))[ \t]*=[ \t]*"
+    r"require\([\"'](?P<module>[^\"'\n]+)[\"']\)[ \t]*;?(?=[ \t]*\r?$)",
+    re.MULTILINE,
+)
+_NAME = re.compile(
+    r"(?P<type>type[ \t]+)?(?P<name>[\w$]+)(?:(?:[ \t]+as[ \t]+|[ \t]*:[ \t]*)(?P<alias>[\w$]+))?(?:[ \t]*#[^\n]*)?"
+)
+_SOURCE = re.compile(r"(?:from\s*|require\()[\"']([^\"']+)[\"']")
+
+
+LISTS = ("from", "type")
+"""Kinds of statement that a name can be added to."""
 
 
 class Name(NamedTuple):
@@ -40,8 +52,8 @@ class Name(NamedTuple):
 class Statement(NamedTuple):
     """One import. ``module`` of ``from module import names``; of ``import module`` there is one name, the bound one.
 
-    ``kind``: ``from``, ``import`` (Python), ``default``, ``star`` (JavaScript). ``list_start``/``list_end``: what holds the
-    names, without brackets.
+    ``kind``: ``from``, ``import`` (Python), ``type``, ``default``, ``star`` (JavaScript); of ``require`` as of the ``import``
+    that does the same. ``list_start``/``list_end``: what holds the names, without brackets.
     """
 
     kind: str
@@ -59,7 +71,9 @@ def statements(text: str, language: str) -> list[Statement]:
     if language == "python":
         return [found for m in _PYTHON.finditer(text) for found in _python(m)]
     if language in ("javascript", "typescript", "tsx"):
-        return [found for m in _SCRIPT.finditer(text) for found in _script(m)]
+        found = [made for m in _SCRIPT.finditer(text) for made in _script(m)]
+        found += [made for m in _REQUIRE.finditer(text) for made in _required(m)] if "require(" in text else []
+        return sorted(found, key=lambda statement: statement.start)
     return []
 
 
@@ -93,22 +107,34 @@ def _names(text: str, start: int) -> Iterator[Name]:
 def _script(m: re.Match[str]) -> Iterator[Statement]:
     indent, module = m.group("indent"), m.group("module")
     if m.group("default"):
-        name = Name("default", m.group("default"), *m.span("default"))
-        yield Statement("default", module, (name,), m.start(), m.end(), indent, *m.span("default"))
+        yield Statement("default", module, _default(m), m.start(), m.end(), indent, *m.span("default"))
     if m.group("star"):
         name = Name("*", m.group("star"), *m.span("star"))
         yield Statement("star", module, (name,), m.start(), m.end(), indent, *m.span("star"))
     if m.group("many") is not None:
         names = tuple(_names(m.group("many"), m.start("many")))
-        yield Statement("from", module, names, m.start(), m.end(), indent, *m.span("many"))
+        kind = "type" if m.group("type") else "from"
+        yield Statement(kind, module, names, m.start(), m.end(), indent, *m.span("many"))
+
+
+def _required(m: re.Match[str]) -> Iterator[Statement]:
+    group = "many" if m.group("many") is not None else "default"
+    names = tuple(_names(m.group(group), m.start(group))) if group == "many" else _default(m)
+    if names:
+        kind = "from" if group == "many" else "default"
+        yield Statement(kind, m.group("module"), names, m.start(), m.end(), m.group("indent"), *m.span(group))
+
+
+def _default(m: re.Match[str]) -> tuple[Name, ...]:
+    return (Name("default", m.group("default"), *m.span("default")),)
 
 
 def with_name(text: str, statement: Statement, name: str) -> Site | None:
     """The edit that adds a name to a ``from`` import, where it belongs in the order that the names have."""
     names = statement.names
-    if statement.kind != "from" or not names or any(n.bound == name for n in names):
+    if statement.kind not in LISTS or not names or any(n.bound == name for n in names):
         return None
-    key = _order([n.name for n in names])
+    key = _order([n.name for n in names], text.startswith("from", statement.start + len(statement.indent)))
     after = [n for n in names if key is None or key(n.name) < key(name)]
     own_lines = "\n" in text[statement.list_start : names[0].start]
     gap = "\n" + _indent(text, names[0].start) if own_lines and (len(names) < 2 or _lines(text, names)) else " "
@@ -129,7 +155,7 @@ def without_name(text: str, statement: Statement, name: str) -> Site | None:
         return None
     others = [n for n in statement.names if n is not found]
     if not others:
-        if text[statement.start : statement.end].count("import") != 1:
+        if len(re.findall(r"\bimport\b|\brequire\(", text[statement.start : statement.end])) != 1:
             return None
         stop = text.find("\n", statement.end)
         end = len(text) if stop == -1 else stop + 1
@@ -152,9 +178,9 @@ def new_statement(text: str, known: list[Statement], line: str) -> Site:
         return Site(at, at, line + end_mark)
     block = _block(text, top, line)
     kinds = {_traits(text[s.start : s.end])[0] for s in block}
-    if len(kinds) == 1 and _traits(line)[0] > max(kinds):  # a block of its own, behind those of the other kind
+    if len(kinds) == 1 and _traits(line)[0] > max(kinds):  # behind those of the other kind; in Python a block of its own
         stop = _end_of(text, block[-1])
-        return Site(stop, stop, end_mark + line + end_mark)
+        return Site(stop, stop, ("" if _SOURCE.search(line) else end_mark) + line + end_mark)
     keys = [_sort(text[s.start : s.end]) for s in block]
     before = [s for s, key in zip(block, keys, strict=True) if key < _sort(line)]
     if not before and keys == sorted(keys):
@@ -186,7 +212,7 @@ def _block(text: str, top: list[Statement], line: str) -> list[Statement]:
 
 def _traits(line: str) -> tuple[int, str]:
     """What kind of module it is (the standard library's, another, a relative one) and its first part."""
-    source = re.search(r"from\s*[\"']([^\"']+)[\"']", line)
+    source = _SOURCE.search(line)
     if source:
         name = source.group(1)
         return (3 if name.startswith(".") else 2), name.rpartition("/")[0] or name
@@ -220,7 +246,7 @@ def _after_header(text: str) -> int:
 
 
 def _sort(line: str) -> tuple[int, str]:
-    source = re.search(r"from\s*[\"']([^\"']+)[\"']", line)
+    source = _SOURCE.search(line)
     if source:
         return 0, source.group(1)
     module = re.match(r"\s*(from|import)\s+([.\w]+)", line)
@@ -236,9 +262,10 @@ def _lines(text: str, names: tuple[Name, ...]) -> bool:
     return "\n" in text[names[0].end : names[1].start]
 
 
-def _order(names: list[str]) -> Callable[[str], tuple[int, str]] | None:
-    """How the names are sorted, if they are."""
+def _order(names: list[str], is_python: bool) -> Callable[[str], tuple[int, str]] | None:
+    """How the names are sorted, if they are; Python's sorters put constants first unless they are told otherwise."""
     keys: tuple[Callable[[str], tuple[int, str]], ...] = (_folded, _plain, _classes)
+    keys = (_classes, _folded, _plain) if is_python else keys
     return next((key for key in keys if all(key(a) <= key(b) for a, b in pairwise(names))), None)
 
 

@@ -1,12 +1,14 @@
 """A name that the user began to use and that nothing declares gets its import; an import whose last use went away goes too.
 
 Where a name comes from is learnt from the other files: what they import under it, what they define; then from the standard
-library. Python and JavaScript/TypeScript. Star imports in the file: silent.
+library. Names that one module has are also said together. Python and JavaScript/TypeScript, with `import` or `require` as the
+file has them. Star imports in the file: silent.
 """
 
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import posixpath
 import re
 import sys
@@ -15,38 +17,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from assistant.next_edit.patterns.context import Context, Site
-from assistant.next_edit.patterns.import_lines import Name, Statement, new_statement, statements, with_name, without_name
+from assistant.next_edit.patterns.import_lines import LISTS, Name, Statement, new_statement, statements, with_name, without_name
+from assistant.next_edit.patterns.standard_names import ALSO, USUAL
 from assistant.next_edit.patterns.tokens import is_word, tokens
 from assistant.next_edit.patterns.trees import Parsed
+from assistant.next_edit.place import difference
 from assistant.next_edit.types import Candidate, Document
 
 MAX_NAMES = 12
 MAX_FILES = 24
 SHOWN = 2  # sources of one name
 _SCRIPTS = ("javascript", "typescript", "tsx")
-_STANDARD = {
-    name: module
-    for module, names in {
-        "abc": "ABC abstractmethod",
-        "asyncio": "",
-        "collections": "Counter OrderedDict defaultdict deque namedtuple",
-        "collections.abc": "AsyncIterator Awaitable Callable Coroutine Generator Iterable Iterator Mapping Sequence",
-        "contextlib": "asynccontextmanager contextmanager suppress",
-        "dataclasses": "dataclass field",
-        "datetime": "timedelta",
-        "decimal": "Decimal",
-        "enum": "Enum IntEnum",
-        "functools": "cached_property lru_cache partial wraps",
-        "itertools": "chain islice",
-        "pathlib": "Path PurePath",
-        "types": "ModuleType SimpleNamespace TracebackType",
-        "typing": "Annotated Any ClassVar Dict Generic List Literal NamedTuple NoReturn Optional Protocol Tuple Type "
-        "TYPE_CHECKING TypedDict TypeVar Union cast overload",
-        "unittest.mock": "MagicMock Mock",
-        "uuid": "uuid4",
-    }.items()
-    for name in names.split()
-}
 
 
 class _Origin(NamedTuple):
@@ -71,56 +52,6 @@ def unused(context: Context) -> Iterator[Candidate]:
         yield from _unused(context, document, now)
 
 
-def spread(context: Context) -> Iterator[Candidate]:
-    """An import that the user has just written in one file, for the other files that are worked on: what needs it in one needs
-    it in its neighbours.
-    """
-    edited = list(_edited(context))
-    fresh: dict[tuple[str, str, str], list[tuple[Document, Statement, Name]]] = {}
-    for document, now in edited:
-        before = {(s.module, one.bound) for s in statements(context.composed(document).base, now.language) for one in s.names}
-        for statement in statements(document.text, now.language):
-            for one in statement.names:
-                if (statement.module, one.bound) not in before:
-                    fresh.setdefault((statement.kind, statement.module, one.bound), []).append((document, statement, one))
-    found = list(fresh.values())[:MAX_NAMES]
-    for document in dict.fromkeys([context.document, *(one for one, _ in edited)]) if found else ():
-        context.cancel.check()
-        now = context.now(document)
-        if now.tree is not None and now.language in ("python", *_SCRIPTS):
-            for written in found:
-                yield from _spread(context, document, now.language, written)
-
-
-def _spread(
-    context: Context, document: Document, language: str, written: list[tuple[Document, Statement, Name]]
-) -> Iterator[Candidate]:
-    other, statement, one = written[-1]
-    known = statements(document.text, language)
-    if other.uri == document.uri or _is_script(other) != _is_script(document):
-        return
-    if any(one.bound == name.bound for s in known for name in s.names):
-        return
-    module = _seen_from(document, other, statement.module, language)
-    plain = one.name.partition(".")[0] if statement.kind == "import" else one.name
-    origin = _Origin(statement.kind, module, one.name, one.bound if one.bound != plain else "", 1.0)
-    made = _written(document, known, language, origin)
-    if made is None:
-        return
-    theirs, ours = ({s.module for s in found} for found in (statements(other.text, language), known))
-    features = {
-        "used": float(one.bound in document.text),
-        "extends": float(made[1]),
-        "shared": len(theirs & ours) / max(1, len(theirs | ours)),
-        "beside": float(posixpath.dirname(_slashes(document.path)) == posixpath.dirname(_slashes(other.path))),
-        "edited": float(bool(context.edits_of(document.uri))),
-        "fresh_here": float(document.uri == context.document.uri),
-    }
-    yield from context.candidates(
-        "import_spread", document, [made[0]], f"'{one.bound}' was imported elsewhere", len(written), features
-    )
-
-
 def _edited(context: Context) -> Iterator[tuple[Document, Parsed]]:
     for document in context.documents:
         if not context.edits_of(document.uri):
@@ -135,11 +66,14 @@ def _edited(context: Context) -> Iterator[tuple[Document, Parsed]]:
 
 def _missing(context: Context, document: Document, now: Parsed) -> Iterator[Candidate]:
     known = statements(document.text, now.language)
+    likely: dict[tuple[str, str], list[_Origin]] = {}
     for name, offset in _new_names(context, document, now):
         context.cancel.check()
         origins = _origins(context, document, now.language, name, document.text[offset + len(name) : offset + len(name) + 1])
         total = sum(origins.values())
-        for origin, count in origins.most_common(SHOWN):
+        at_hand = {statement.module for statement in known}
+        first = sorted(origins.items(), key=lambda one: (one[0].module not in at_hand, -one[1]))
+        for origin, count in first[:SHOWN]:
             written = _written(document, known, now.language, origin)
             if written is None:
                 continue
@@ -153,6 +87,26 @@ def _missing(context: Context, document: Document, now: Parsed) -> Iterator[Cand
             }
             why = f"'{name}' is used but not imported"
             yield from context.candidates("import", document, [written[0]], why, 1, features)
+        for origin, _ in first[:1]:
+            likely.setdefault((origin.kind, origin.module), []).append(origin)
+    for (kind, module), several in likely.items():
+        if kind in LISTS and len(several) > 1 and (site := _together(document, now.language, several)) is not None:
+            features = {"names": float(len(several)), "trust": min(origin.trust for origin in several)}
+            why = f"{len(several)} names of '{module}' are used but not imported"
+            yield from context.candidates("import", document, [site], why, len(several), features)
+
+
+def _together(document: Document, language: str, origins: list[_Origin]) -> Site | None:
+    """One edit that imports several names of one module."""
+    made = document
+    for origin in origins:
+        written = _written(made, statements(made.text, language), language, origin)
+        if written is None:
+            return None
+        start, end, text = written[0]
+        made = dataclasses.replace(made, text=made.text[:start] + text + made.text[end:])
+    whole = difference(document.text, made.text)
+    return Site(whole.start, whole.end, whole.text)
 
 
 def _new_names(context: Context, document: Document, now: Parsed) -> list[tuple[str, int]]:
@@ -180,6 +134,8 @@ def _origins(context: Context, document: Document, language: str, name: str, the
         if name not in other.text or _is_script(other) != (language in _SCRIPTS):
             continue
         for statement in statements(other.text, "python" if language == "python" else "tsx"):
+            if _is_itself(document, other, statement.module):
+                continue
             for one in statement.names:
                 if one.bound == name:
                     module = _seen_from(document, other, statement.module, language)
@@ -189,10 +145,13 @@ def _origins(context: Context, document: Document, language: str, name: str, the
         if _defines(other.text, name, language):
             module = _module_of(document, other, language)
             if module:
-                found[_Origin("from", module, name, "", 0.8)] += 1
+                kind = "type" if _defines_type(other.text, name) and "import type" in document.text + other.text else "from"
+                found[_Origin(kind, module, name, "", 0.8)] += 1
     if language == "python" and not found:
-        if name in _STANDARD:
-            found[_Origin("from", _STANDARD[name], name, "", 0.6)] += 1
+        if name in USUAL:
+            found[_Origin("from", USUAL[name], name, "", 0.6)] += 1
+        elif name in ALSO:
+            found[_Origin("from", ALSO[name], name, "", 0.5)] += 1
         elif name in sys.stdlib_module_names and then == ".":
             found[_Origin("import", name, name, "", 0.7)] += 1
     return found
@@ -211,6 +170,20 @@ def _others(context: Context, document: Document, name: str) -> Iterator[Documen
             read = files.read(path) if files is not None else None
             if read is not None:
                 yield read
+
+
+def _is_itself(document: Document, other: Document, module: str) -> bool:
+    """Whether a module that another file imports from is this very file."""
+    own = posixpath.splitext(_slashes(document.path))[0].removesuffix("/__init__").removesuffix("/index")
+    folder = posixpath.dirname(_slashes(other.path))
+    if module.startswith("./") or module.startswith("../"):
+        return posixpath.splitext(posixpath.normpath(posixpath.join(folder, module)))[0].removesuffix("/index") == own
+    name = module.lstrip(".").replace(".", "/")
+    return bool(name) and f"/{own}".endswith(f"/{name}") and _is_script(document) is False
+
+
+def _defines_type(text: str, name: str) -> bool:
+    return re.search(rf"^export[ \t]+(?:interface|type)[ \t]+{re.escape(name)}(?![\w$])", text, re.MULTILINE) is not None
 
 
 def _is_script(document: Document) -> bool:
@@ -278,9 +251,11 @@ def _defines(text: str, name: str, language: str) -> bool:
 def _written(document: Document, known: list[Statement], language: str, origin: _Origin) -> tuple[Site, bool] | None:
     """The edit, and whether it only adds to a statement."""
     name = f"{origin.name} as {origin.alias}" if origin.alias else origin.name
-    same = [s for s in known if s.kind == origin.kind == "from" and s.module == origin.module and not s.indent]
+    module = origin.module.rstrip("/")
+    same = [s for s in known if s.kind == origin.kind in LISTS and s.module.rstrip("/") == module and not s.indent]
     if len(same) == 1:  # a file with several writes a line for each name
-        site = with_name(document.text, same[0], name)
+        is_required = "require(" in document.text[same[0].list_end : same[0].end]
+        site = with_name(document.text, same[0], name.replace(" as ", ": ") if is_required else name)
         return (site, True) if site is not None else None
     line = _line(document.text, known, language, origin, name)
     return (new_statement(document.text, known, line), False) if line else None
@@ -292,7 +267,16 @@ def _line(text: str, known: list[Statement], language: str, origin: _Origin, nam
     first = next((text[s.start : s.end] for s in known), "")
     quote = '"' if '"' in first else "'"
     end = ";" if not first or first.rstrip().endswith(";") else ""
-    bound = {"from": f"{{ {name} }}", "star": f"* as {origin.alias or origin.name}", "default": origin.alias or origin.name}
+    if "require(" in first:
+        names = f"{{ {name.replace(' as ', ': ')} }}" if origin.kind in LISTS else origin.alias or origin.name
+        return f"{first.split()[0]} {names} = require({quote}{origin.module}{quote}){end}"
+    listed = f"{{ {name} }}"
+    bound = {
+        "from": listed,
+        "type": f"type {listed}",
+        "star": f"* as {origin.alias or origin.name}",
+        "default": origin.alias or origin.name,
+    }
     return f"import {bound[origin.kind]} from {quote}{origin.module}{quote}{end}"
 
 
@@ -310,9 +294,13 @@ def _unused(context: Context, document: Document, now: Parsed) -> Iterator[Candi
     for statement in statements(document.text, now.language) if gone else ():
         context.cancel.check()
         for one in statement.names:
-            if one.bound not in gone or len(now.words(one.bound)) != 1 or "__future__" in statement.module:
+            if one.bound not in gone or "__future__" in statement.module:
+                continue
+            if any(not statement.start <= at < statement.end for at in now.words(one.bound)):
                 continue
             yield from _swapped(context, document, now, one)
+            if _is_becoming(context, document, now, one):
+                continue
             site = without_name(document.text, statement, one.bound)
             if site is None or context.is_touched(document, site.start, site.end):
                 continue
@@ -324,6 +312,12 @@ def _unused(context: Context, document: Document, now: Parsed) -> Iterator[Candi
             yield from context.candidates(
                 "unused_import", document, [site], f"the last use of '{one.bound}' is gone", 1, features
             )
+
+
+def _is_becoming(context: Context, document: Document, now: Parsed, gone: Name) -> bool:
+    """Whether its last use has a name now that nothing declares: a rename is under way, and the import is to follow it."""
+    swaps = (s for s in context.swapped if (s.uri, s.old) == (document.uri, gone.bound))
+    return any(now.is_bound(swap.new, swap.start) is False for swap in swaps)
 
 
 def _swapped(context: Context, document: Document, now: Parsed, gone: Name) -> Iterator[Candidate]:

@@ -7,6 +7,7 @@ attribute of the same name is left alone. Other files: `rename_files`. Attribute
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from assistant.next_edit.patterns.context import Context, Site, Swapped
@@ -34,7 +35,12 @@ def find(context: Context) -> Iterator[Candidate]:
     for renamed in renames(context):
         sites = [_site(o, at, renamed) for o, at in renamed.left]
         why = f"'{renamed.old}' was renamed to '{renamed.new}'"
-        yield from context.candidates("rename", renamed.document, sites, why, len(renamed.done), _features(context, renamed))
+        document = renamed.document
+        key = renamed.swap.uri, renamed.old, renamed.new
+        order = min(s.order for s in context.swapped if (s.uri, s.old, s.new) == key)
+        for one in context.candidates("rename", document, sites, why, len(renamed.done), _features(context, renamed)):
+            left_here = float(context.is_passed(document, one.start, one.end, order))
+            yield replace(one, features={**one.features, "left_here": left_here})
 
 
 def renames(context: Context) -> Iterator[Renamed]:
@@ -62,7 +68,7 @@ def is_rename(context: Context, swap: Swapped) -> bool:
 
 def _renamed(context: Context, document: Document, swap: Swapped) -> Renamed | None:
     same = context.before(document).same_variable(swap.old, swap.old_start)
-    if same is None or _is_taken(context, document, swap):
+    if same is None or _is_taken(context, document, swap) or _is_another_import(context, swap, same):
         return None
     composed = context.composed(document)
     changed = {s.old_start for s in context.swapped if (s.uri, s.old, s.new) == (swap.uri, swap.old, swap.new)}
@@ -73,6 +79,12 @@ def _renamed(context: Context, document: Document, swap: Swapped) -> Renamed | N
     if not any(o.kind != "read" for o in done) and not _is_begun(context, document, swap, same, done):
         return None
     return Renamed(document, swap.old, swap.new, done, left, same, swap)
+
+
+def _is_another_import(context: Context, swap: Swapped, same: tuple[Occurrence, ...]) -> bool:
+    """Whether another name is being typed in front of an imported one: `Union` is `List` and it before the comma comes."""
+    inside = context.is_typing(swap.uri, swap.start, swap.start + len(swap.new) - 1)
+    return inside and any(o.kind == "import" for o in same)
 
 
 def _is_taken(context: Context, document: Document, swap: Swapped) -> bool:
@@ -123,6 +135,7 @@ def _features(context: Context, renamed: Renamed) -> dict[str, float]:
         "left": float(len(left)),
         "local": float(renamed.every[0].scope != "module"),
         "kept": swap.kept,
+        "grown": float(swap.grown),
         "typing": float(context.is_typing(swap.uri, swap.start, swap.start + len(swap.new))),
         "recent": float(swap.order == context.last_order),
         "exact": 1.0,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from assistant.next_edit.patterns.context import Context, Site
-from assistant.next_edit.patterns.import_lines import statements
+from assistant.next_edit.patterns.import_lines import LISTS, statements
 from assistant.next_edit.patterns.rename import Renamed, renames
 from assistant.next_edit.types import Candidate, Document
 
@@ -49,7 +49,7 @@ def _followed(context: Context, document: Document, renamed: Renamed) -> Iterato
     stem = _stem(renamed.document.path)
     old, new = renamed.old, renamed.new
     for statement in statements(document.text, "python" if now.language == "python" else "tsx"):
-        if statement.kind != "from" or _last(statement.module) not in (stem, ""):
+        if statement.kind not in LISTS or _last(statement.module) not in (stem, ""):
             continue
         for name in statement.names:
             if name.name != old:

@@ -50,6 +50,23 @@ def test_objections(before: str, now: str, suggested: str, word: str) -> None:
     assert objection(suggested, before, now) == word
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "old", "new", "word"),
+    [
+        ("python", "from a import b, c\n\nb(c)\n", "b, c", "b", "orphans"),
+        ("python", "from a import b, c\n\nb(c)\n", "from a import b, c\n", "", "orphans"),
+        ("python", "from a import b, c\n\nb(d.c, 'c')\n", "b, c", "b", ""),  # an attribute, a string
+        ("python", "from a import b, c\n\nb(c)\n", "b, c", "b, d", ""),  # a rename is under way
+        ("python", "from a import (\n    b,\n    c,\n)\n\nb(c)\n", "    c,\n", "", "orphans"),
+        ("javascript", "const { b, c } = require('a')\n\nb(c)\n", "b, c", "b", "orphans"),
+        ("typescript", "import { b, c } from 'a'\n\nb()\n", "b, c", "b", ""),
+    ],
+)
+def test_an_import_that_is_in_use_is_never_taken_out(language: str, text: str, old: str, new: str, word: str) -> None:
+    rules, document = filters(text + "z = 1\n", text + "z = 2\n", language=language)
+    assert rules.objection(document, Edit(text.index(old), text.index(old) + len(old), new)) == word
+
+
 def test_a_deleted_text_is_known_again_at_another_place() -> None:
     gone = "def helper():\n    return compute_everything(1)\n"
     rules, document = filters(gone + "x = 1\n", "x = 1\n")

@@ -220,6 +220,23 @@ def test_features_are_finite_and_tell_the_likely_from_the_rest() -> None:
     assert features(SCENE, Candidate("gone", 0, 1, "x", "r"), None) == {}
 
 
+def test_what_kind_of_thing_changes_and_what_else_the_file_says_of_it() -> None:
+    text = "from a import one, two\n\n\ndef f():\n    x = one(12)\n\n\ndef g():\n    y = 'a b'\n"
+    change = Change("u", text.replace("one(12)", "one(11)"), text.index("2)"), "1", "2", 0.0)
+    scene = Scene(Document("u", "a.py", "python", text), 0, changes=(change,))
+
+    def of(old: str, new: str) -> dict[str, float]:
+        at = text.index(old)
+        return features(scene, Candidate("u", at, at + len(old), new, "r"), None)
+
+    assert (of("one, two", "two")["took_used"], of("one, two", "one")["took_used"]) == (1.0, 0.0)
+    assert (of("one, two", "one, y")["gave_used"], of("one, two", "one, z")["gave_used"]) == (1.0, 0.0)
+    assert (of("12", "13")["number"], of("one(", "two(")["number"]) == (1.0, 0.0)
+    assert (of("a b", "a c")["quoted"], of("12", "13")["quoted"]) == (1.0, 0.0)
+    assert (of("two", "six")["import_line"], of("12", "13")["import_line"]) == (1.0, 0.0)
+    assert (of("12", "13")["out"], of("a b", "a c")["out"]) == (0.0, 4.0)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "x", "\n\n\n", "é😀\r\n"])
 def test_strange_texts_have_features_too(text: str) -> None:
     change = Change("u", "", 0, "", text, 0.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assistant.next_edit.replay import Moment, moments
 from assistant.next_edit.replay_diff import TooDifferent, distance, hunks
-from assistant.next_edit.replay_git import Commit, HistoryError, commits, repositories, repository_name
+from assistant.next_edit.replay_git import STORED, Commit, HistoryError, commits, repositories, repository_name
 from assistant.next_edit.replay_truth import Truth
 from assistant.next_edit.types import Candidate, Change, Document, Scene
 from tests.assistant.next_edit.histories import git, history, repeated, steps
@@ -51,6 +51,25 @@ def test_commits_are_read_as_they_are(tmp_path: Path) -> None:
     assert (edit.path, edit.language, edit.before, edit.after) == ("a.py", "python", "x = 1\ny = 2\n", "x = 1\ny = 4\n")
     assert [(one.start, one.end, one.new_start, one.new_end) for one in edit.hunks] == [(1, 2, 1, 2)]
     assert commit.beside == (("b.py", "z = 3\n"),)
+
+
+def test_what_a_project_holds_besides_is_known_as_an_index_knows_it(tmp_path: Path) -> None:
+    """Files that are not open: those the changed one speaks of first, never those that the commit changes."""
+    apart = {f"lib/m{number}.py": f"def name{number}(): ...\n" for number in range(60)}
+    before = {"app/a.py": "from lib.m7 import name7\n", **apart, "lib/big.py": "x = 1\n" * 30_000}
+    folder = history(tmp_path / "one", [before, {"app/a.py": "from lib.m7 import name7\n\nname9()\n"}])
+    (commit,) = commits(folder, 10)
+    assert STORED - 1 <= len(commit.stored) <= STORED  # one may be too large
+    assert commit.stored[0] == ("lib/m7.py", apart["lib/m7.py"])
+    assert not {path for path, _ in commit.stored} & {"app/a.py", "lib/big.py"}
+    for moment in moments(commit):
+        files = moment.scene.files
+        assert files is not None
+        assert list(files.naming("name7")) == ["lib/m7.py"]
+        found = files.read("lib/m7.py")
+        assert found is not None
+        assert (found.language, found.version) == ("python", None)
+        assert files.read("app/a.py") is None
 
 
 @pytest.mark.parametrize(

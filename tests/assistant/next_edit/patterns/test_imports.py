@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.assistant.next_edit.patterns.scenes import after, run, scene
@@ -114,6 +112,12 @@ def test_a_package_keeps_what_it_offers() -> None:
     assert run("unused_import", scene("from .a import b\nb()\n", "from .a import b\n", path="pkg/__init__.py")) == []
 
 
+def test_an_import_whose_last_use_is_being_renamed_stays() -> None:
+    before = "from .bags import gather_all\n\nprint(gather_all(3))\n"
+    now = before.replace("print(gather_all", "print(collect_all")
+    assert [c.rule for c in run("unused_import", scene(before, now))] == ["import_swap"]
+
+
 def test_typescript_unused() -> None:
     before = "import React, { useMemo, useState } from 'react';\n\nReact.f(useState(1));\nuseMemo(2);\n"
     now = before.replace("useMemo(2);\n", "")
@@ -132,9 +136,48 @@ def test_no_import_follows_a_name_that_is_declared() -> None:
     assert [c.rule for c in run("unused_import", scene(before, before.replace("urlparse(x)", "split(x)")))] == ["unused_import"]
 
 
-@pytest.mark.parametrize(("beside", "follows"), [("import os\n\nprint(os)\n", True), ("import json\n\nprint(json)\n", False)])
-def test_an_import_written_in_one_file_is_wanted_in_the_one_looked_at_next(beside: str, follows: bool) -> None:
-    before = "import os\n\nprint(os)\n"
-    edited = scene(before, "import json\n" + before, others={"pkg/other.py": beside})
-    looked_at = replace(edited, document=edited.others[0], others=(edited.document,), offset=0)
-    assert after("import_spread", looked_at) == ("import json\n" + beside if follows else beside)
+def test_several_names_of_one_module_are_imported_together_as_well_as_one_by_one() -> None:
+    before = "from typing import Any, cast\n\nx: Any = 1\n"
+    now = before + "T = TypeVar('T')\n\n\ndef f(x: Generic[T]) -> None:\n    pass\n"
+    texts = [now[: c.start] + c.text + now[c.end :] for c in run("import", scene(before, now))]
+    assert [text.split("\n")[0] for text in texts] == [
+        "from typing import Any, TypeVar, cast",
+        "from typing import Any, Generic, cast",
+        "from typing import Any, Generic, TypeVar, cast",
+    ]
+
+
+def test_constants_come_first_in_a_python_list_and_the_rest_of_the_library_is_known() -> None:
+    before = "from typing import Any, cast\n\nx: Any = 1\n"
+    assert after("import", scene(before, before + "if TYPE_CHECKING:\n    pass\n")).startswith(
+        "from typing import TYPE_CHECKING, Any, cast\n"
+    )
+    assert after("import", scene(before, before + "y = get_type_hints(f)\n")).startswith(
+        "from typing import Any, cast, get_type_hints\n"
+    )
+
+
+def test_a_file_that_requires_gets_a_require() -> None:
+    before = "'use strict'\n\nconst fs = require('fs')\nconst { join } = require('node:path')\n\njoin(fs.a)\n"
+    others = {"lib/errors.js": "module.exports = {}\n", "lib/b.js": "const { Oops } = require('./errors')\n"}
+    made = after("import", scene(before, before + "throw new Oops()\n", path="lib/a.js", others=others))
+    assert made.split("\n")[4] == "const { Oops } = require('./errors')"
+    others["lib/b.js"] = "const { resolve: full } = require('node:path')\n"
+    made = after("import", scene(before, before + "full('x')\n", path="lib/a.js", others=others))
+    assert made.split("\n")[3] == "const { join, resolve: full } = require('node:path')"
+
+
+def test_a_required_name_whose_last_use_is_gone() -> None:
+    before = "const fs = require('fs')\nconst { join, resolve } = require('path')\n\nfs.a()\njoin(1)\nresolve(2)\n"
+    now = before.replace("resolve(2)\n", "")
+    assert after("unused_import", scene(before, now, path="a.js")) == now.replace("join, resolve", "join")
+    now = before.replace("fs.a()\n", "")
+    assert after("unused_import", scene(before, now, path="a.js")) == now.replace("const fs = require('fs')\n", "")
+
+
+def test_types_are_imported_as_types_where_that_is_done_and_no_file_imports_itself() -> None:
+    before = "import type { Other } from './other'\n\nlet a: Other\n"
+    others = {"web/shape.ts": "export interface Shape {}\n", "web/c.ts": "import { Mine } from './a'\n"}
+    made = after("import", scene(before, before + "let b: Shape\n", path="web/a.ts", others=others))
+    assert made.split("\n")[1] == "import type { Shape } from './shape'"
+    assert run("import", scene(before, before + "let c: Mine\n", path="web/a.ts", others=others)) == []

@@ -29,6 +29,14 @@ def test_sites_of_one_line_are_one_candidate() -> None:
     assert found.why == "'price' was renamed to 'cost'"
 
 
+def test_a_name_that_is_typed_in_front_of_an_imported_one_is_another() -> None:
+    before = "from typing import Union\n\nx: Union[int, str] = 1\n"
+    now = before.replace("import Union", "import ListUnion")
+    assert run("rename", scene(before, now)) == []
+    moved_away = scene(before, now, cursor=len(now))
+    assert [one.text for one in run("rename", moved_away)] == ["ListUnion"]
+
+
 def test_a_shadowing_name_keeps_its_own() -> None:
     before = "def f(item):\n    xs = [item for item in range(3)]\n    return item, lambda item: item\n"
     assert after("rename", renamed(before, "item", "thing")) == (
