@@ -1,10 +1,11 @@
 """Which backend runs an operator, and why. The one file of this folder that looks at files and the environment.
 
-An operator is a folder: ``reference.py`` (spelled out, exact in float64, the oracle for ever), ``cpu.py`` (torch) and
-``gpu.py`` (Triton; imports triton, so it is imported only where it will run). All have the same functions with the same
-contracts. To plug one in: write the reference, then the others, add its folder to `OPERATORS`, its cases to tests/kernels and
-its row to `kernels.bench`. Mixers with weights of their own go to kernels/mixers/ on top of operators (kernels/linear/ for
-chunked linear attention): an operator's functions take and return plain tensors, states included, and never hold any.
+An operator is a folder: ``reference.py`` (spelled out, exact in float64, the oracle for ever), ``cpu.py`` (torch, and what is
+compiled) and ``gpu.py`` (Triton; imports triton, so it is imported only where it will run). All have the same functions with
+the same contracts. To plug one in: write the reference, then the others, add its folder to `OPERATORS`, its cases to
+tests/kernels and its row to `kernels.bench`. Mixers with weights of their own go to kernels/mixers/ on top of operators
+(kernels/linear/ for chunked linear attention): an operator's functions take and return plain tensors, states included, and
+never hold any.
 
 Frozen launch numbers, measured once for a GPU model by `python -m kernels.bench --device cuda --freeze`, stand in configs/;
 nothing is tuned while somebody types.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lsp_server import __version__
 from lsp_server.commands import (
+    attention_options,
     bench_review_options,
     gate_options,
     kernel_options,
@@ -141,6 +142,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     gate_options.add_bench_telemetry(kinds)
     runtime_options.add(kinds)
     kernel_options.add(kinds)
+    attention_options.add(kinds)
     mixers_options.add(kinds)
     bench_review_options.add(kinds)
 
@@ -331,6 +333,7 @@ COMMANDS: dict[str, Run] = {
     "train": _train,
 }
 BENCHES: dict[str, Run] = {
+    "attention": attention_options.run,
     "completion": _bench_completion,
     "gate": gate_options.run_bench_gate,
     "kernels": kernel_options.run,

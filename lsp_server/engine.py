@@ -72,7 +72,7 @@ class EngineClient:
 
     ``shared``: use the engine of the user's other windows, too. ``idle_s``: rest after so many seconds without a request; 0
     never does. ``model`` may be an id of the Hugging Face hub; ``allow_download``: fetch it where its cache lacks it.
-    ``attention`` is the setting of that name.
+    ``attention`` is the setting of that name. ``device`` is ``cpu``, ``cuda``, or ``auto``: a GPU for large models.
     """
 
     def __init__(
@@ -85,10 +85,12 @@ class EngineClient:
         idle_s: float = 0.0,
         allow_download: bool = False,
         attention: str = "",
+        device: str = "auto",
     ) -> None:
         self._model = model_place(model)
         looks = ("--attention", attention, "--calibrated", str(calibrated_dir())) if attention else ()
-        self._options = (*(("--allow-download",) if allow_download else ()), *looks)
+        where = () if device == "auto" else ("--device", device)
+        self._options = (*(("--allow-download",) if allow_download else ()), *looks, *where)
         self._threads = threads
         self._shared = shared and shared_engine.is_possible()
         self._idle_s = idle_s

@@ -7,6 +7,7 @@ at once: slices of work tokenise and sort while nobody waits.
 from __future__ import annotations
 
 import logging
+import math
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.model.memory import give_back_memory
-from assistant.model.mixture import Floats, Mixture
+from assistant.model.mixture import LEAST, Floats, Mixture, softmax
 from assistant.model.ngram_blocks import DEEPEST
 from assistant.model.ngrams import LIMIT, NOTHING, Match, NgramModel, Slice, draft, sliced
+from assistant.model.quick import Quick
+from assistant.model.sampling import Sampler
 from assistant.model.tokenizer import CodeTokenizer, split_lines
 from assistant.types import OpenFile
 from assistant.wire import nearby
@@ -40,26 +43,53 @@ class Hole:
     """
 
     def __init__(
-        self, mixture: Mixture, workspace: NgramModel | None, file: NgramModel | None, closing: int | None, key: str = ""
+        self,
+        mixture: Mixture,
+        workspace: NgramModel | None,
+        file: NgramModel | None,
+        closing: int | None,
+        key: str = "",
+        quick: Quick | None = None,
     ) -> None:
         self._mixture = mixture
         self._models = (workspace, file)
         self._closing = closing
         self._key = key
         self._found: dict[tuple[int, ...], tuple[Match, Match]] = {}
+        self._quick = quick
+        self._laid = (quick.lay(workspace, key), quick.lay(file)) if quick is not None else (None, None)
 
     def look_up(self, context: Sequence[int]) -> tuple[Match, Match]:
         """What the workspace and the file say after the last tokens of ``context``. Remembered: drafts are verified next."""
         last = tuple(context[-DEEPEST:])
-        if last not in self._found:
-            workspace, file = self._models
-            first = workspace.look_up(last, self._key) if workspace is not None else NOTHING
-            self._found[last] = first, file.look_up(last) if file is not None else NOTHING
-        return self._found[last]
+        if (found := self._found.get(last)) is None:
+            found = self._found[last] = self._look_up(last)
+        return found
+
+    def _look_up(self, last: tuple[int, ...]) -> tuple[Match, Match]:
+        if self._quick is not None:
+            newest_first = self._quick.tokens(last)
+            return self._quick.look_up(self._laid[0], newest_first), self._quick.look_up(self._laid[1], newest_first)
+        workspace, file = self._models
+        first = workspace.look_up(last, self._key) if workspace is not None else NOTHING
+        return first, file.look_up(last) if file is not None else NOTHING
 
     def mix(self, probs: Floats, context: Sequence[int]) -> Floats:
         """The model's probabilities [V] after ``context`` -> the mixed ones; the same array when no cache has a match."""
         return self._mixture.mix(probs, self.look_up(context), self._closing)
+
+    def choose(self, logits: Floats, allowed: Floats, context: Sequence[int]) -> tuple[int, float]:
+        """The likeliest token of the mixture after ``context``, among those that are ``allowed`` (zero, or minus infinity), and
+        the logarithm of its probability: what `mix` makes is not written out.
+        """
+        matches = self.look_up(context)
+        if self._quick is not None:
+            return self._quick.choose(logits, allowed, self._mixture, matches, self._closing)
+        if not any(matches):
+            return Sampler().choose(logits + allowed)
+        mixed = self._mixture.mix(softmax(logits + allowed), matches, self._closing)
+        token = int(mixed.argmax())
+        return token, math.log(max(float(mixed[token]), LEAST))
 
     def draft(self, context: Sequence[int], most: int) -> list[int]:
         """Up to ``most`` tokens that probably follow, to be verified against the mixed probabilities."""
@@ -153,8 +183,8 @@ class Caches:
             piece()
         return piece is not None
 
-    def enter(self, file: OpenFile) -> Hole:
-        """The caches for one request with its open file round the cursor."""
+    def enter(self, file: OpenFile, quick: Quick | None = None) -> Hole:
+        """The caches for one request with its open file round the cursor, looked up by ``quick`` where it is compiled."""
         file = nearby(file)
         line = file.above.rfind("\n") + 1
         typed = np.asarray(self._tokenizer.heal(file.above[line:])[0], np.uint32)
@@ -163,7 +193,7 @@ class Caches:
         model.add("above", np.concatenate((self._above.encode(file.above[:line]), typed)))
         model.add("below", below)
         workspace = self.workspace if len(self.workspace) else None
-        return Hole(self.mixture, workspace, model, int(below[0]) if len(below) else None, file.key)
+        return Hole(self.mixture, workspace, model, int(below[0]) if len(below) else None, file.key, quick)
 
     def _wait(self, key: str, text: str) -> None:
         self._stop_waiting(key)

@@ -1,6 +1,6 @@
-"""Compile the fused step once for this machine, in a process of its own, while the engine already answers without it.
+"""Compile a kernel once for this machine, in a process of its own, while the engine already answers without it.
 
-Knows how to start a Python that sees our packages. LLVM takes 16 s and holds the interpreter; numba keeps the machine
+Knows how to start a Python that sees our packages. It takes 12 s of CPU and holds the interpreter; numba keeps the machine
 code on disk, so this happens once for each version, CPU and Python.
 """
 
@@ -25,23 +25,26 @@ import os, sys
 sys.path[:] = {path!r}
 getattr(os, "nice", lambda _: 0)(10)
 import assistant.model
-from kernels.decode import step
-step.compile_now()
+from {module} import compile_now
+compile_now()
 """
+STEP, ATTENTION = "kernels.decode.step", "kernels.attention.compiled"
+"""What can be compiled: the fused step of our own models, and the attention of those that transformers loads."""
 
 
-def in_background(done: Callable[[], None]) -> None:
+def in_background(done: Callable[[], None], module: str = STEP) -> None:
     """Start it; ``done`` is called in another thread when the code is on disk, and not at all when it could not be made."""
-    threading.Thread(target=_compile, args=(done,), name="compiling", daemon=True).start()
+    threading.Thread(target=_compile, args=(done, module), name="compiling", daemon=True).start()
 
 
-def _compile(done: Callable[[], None]) -> None:
-    lock = Path(tempfile.gettempdir(), f"sotto-compiling-{getattr(os, 'getuid', int)()}.lock")
+def _compile(done: Callable[[], None], module: str) -> None:
+    name = module.replace(".", "-")
+    lock = Path(tempfile.gettempdir(), f"sotto-compiling-{name}-{getattr(os, 'getuid', int)()}.lock")
     if not _is_mine(lock):
         done()  # another engine has just made it
         return
     try:
-        _compile_alone(done)
+        _compile_alone(done, module)
     finally:
         lock.unlink(missing_ok=True)
 
@@ -64,9 +67,9 @@ def _is_mine(lock: Path) -> bool:
         time.sleep(0.5)
 
 
-def _compile_alone(done: Callable[[], None]) -> None:
+def _compile_alone(done: Callable[[], None], module: str) -> None:
     child = subprocess.run(
-        [sys.executable, "-c", _CHILD.format(path=sys.path)],
+        [sys.executable, "-c", _CHILD.format(path=sys.path, module=module)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -76,4 +79,4 @@ def _compile_alone(done: Callable[[], None]) -> None:
         done()
     else:
         reason = (child.stderr.strip().splitlines() or ["no message"])[-1]
-        log.warning("the fused step could not be compiled, the slower one stays: %s", reason)
+        log.warning("%s could not be compiled, slower code stays: %s", module, reason)

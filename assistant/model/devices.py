@@ -13,15 +13,22 @@ LARGE = 100_000_000
 """Parameters from which on `auto` takes a GPU; a pass of a smaller one is over on a CPU before a GPU's has well begun."""
 
 
+def missing() -> str:
+    """Why a GPU cannot be used here; empty where one can."""
+    import torch
+
+    return (
+        "" if torch.cuda.is_available() else "torch sees no GPU here; leave --device out, or install a build of torch with CUDA"
+    )
+
+
 def gpu_runner(checkpoint: Checkpoint, device: str) -> Running | None:
     """The GPU's runner for this checkpoint; None for the CPU's. Raises `EngineError` where a GPU is asked for and missing."""
     if device == "cpu" or (device == "auto" and checkpoint.config.n_params < LARGE):
         return None
-    import torch
-
-    if not torch.cuda.is_available():
+    if why := missing():
         if device == "cuda":
-            raise EngineError("torch sees no GPU here; leave --device out, or install a build of torch with CUDA")
+            raise EngineError(why)
         return None
     from assistant.model.cuda import CudaRunner
 

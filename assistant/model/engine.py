@@ -10,22 +10,25 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from assistant.cancel import Cancelled
 from assistant.model.caches import Caches, Hole
 from assistant.model.checkpoint import Checkpoint
+from assistant.model.config import ModelConfig
 from assistant.model.copying import MOST as COPIED
 from assistant.model.copying import Copier
+from assistant.model.exit_drafts import ExitDrafts
 from assistant.model.exits import StopHead
 from assistant.model.kv_cache import Context, SlotPool
-from assistant.model.mixture import Floats, Gate, Mixture, softmax
+from assistant.model.mixture import LEAST, Floats, Gate, Mixture, softmax
 from assistant.model.ngram_blocks import DEEPEST
 from assistant.model.output import Output
 from assistant.model.pace import Pace
-from assistant.model.running import Early, Running
+from assistant.model.quick import Quick
+from assistant.model.running import Early, Running, Shallow
 from assistant.model.sampling import Sampler, entropy, log_total
 from assistant.model.tokenizer import MOST_TAKEN_BACK, Tokenizing
 from assistant.model.window import Prompt, fit
@@ -38,8 +41,9 @@ TAILS_REMEMBERED = 64
 a space begins thousands of tokens (0.6 ms to look up)."""
 DRAFTED = 6
 """Most tokens from the caches that one pass verifies; `pace` says how many, by how drafts fare."""
-LEAST = 1e-37
-"""A mixed probability below this counts as this: its logarithm must stay a number."""
+
+
+_GREEDY = Sampler()
 
 
 def _never() -> bool:
@@ -77,6 +81,8 @@ class Engine:
     chunk = PREFILL_CHUNK
     _stop_head: StopHead | None = None
     _leaving: Floats | None = None
+    _quick: Quick | None = None
+    _shape: ModelConfig | None = None
 
     def __init__(
         self,
@@ -89,7 +95,7 @@ class Engine:
     ) -> None:
         shape, end = checkpoint.config, checkpoint.tokenizer.specials[checkpoint.family.end]
         self._begin(checkpoint.tokenizer, (end,), shape.context, shape.vocab_size, shape.n_layers, clock, count_step)
-        self._slots = slots
+        self._slots, self._shape = slots, shape
         self.use(runner or _plain(checkpoint))
         self._stop_head, self._leaving = checkpoint.stop_head, checkpoint.leaving
         self.caches = Caches(checkpoint.tokenizer, shape.vocab_size, Mixture(Gate.load(), self._end))
@@ -185,7 +191,11 @@ class Engine:
 
     def use(self, runner: Running) -> None:
         """Compute with another runner from now on; the KV cache begins anew, for its layout is the runner's."""
-        self._runner = runner
+        self._runner, self._quick = runner, getattr(runner, "quick", None)
+        shape = self._shape
+        self.exit_drafts = (
+            ExitDrafts(runner, shape) if isinstance(runner, Shallow) and shape is not None and shape.exits else None
+        )
         self._paces = {"caches": Pace(DRAFTED), "copy": Pace(COPIED)}
         self._pool = SlotPool(runner.context, self._slots)
 
@@ -273,19 +283,28 @@ class Engine:
                     break
             slot.truncate(len(ids) - 1)
             pace.drafted(len(drafted), len(ids) - begun - 1)
+            now = self._clock()
             drafted, pace = self._draft(hole, ids, request, output), self._paces["caches"]
             if copier is not None and not drafted:
                 pace = self._paces["copy"]
                 room = min(self.context - len(ids), request.max_tokens - output.tokens - 1, pace.length())
                 drafted = copier.draft(ids[len(prompt.ids) :], room)
-            if (now := self._clock()) >= deadline:
+            if now >= deadline:
                 return Finish.BUDGET
+            asked: Pace | None = None
+            if not drafted and self.exit_drafts is not None and leaving is None and not output.tail:
+                room = min(self.context - len(ids), request.max_tokens - output.tokens - 1)
+                drafted, asked = self.exit_drafts.draft(slot, ids, room, partial(self._greedy, hole), cancelled)
+                pace = asked or pace
             if leaving is not None and not drafted:
                 logits, depth = self._early(slot, ids[-1], cancelled, leaving)
             else:
                 logits, depth = self._step(slot, ids[-1:] + drafted, cancelled, 1 + len(drafted)), self._layers
-            for each in self._paces.values():
-                each.took(len(logits), self._clock() - now)
+            seconds = self._clock() - now
+            if self.exit_drafts is not None:
+                self.exit_drafts.took(len(logits), seconds, asked)
+            for each in self._paces.values() if asked is None or not drafted else ():
+                each.took(len(logits), seconds)
         return Finish.BUDGET
 
     def _draft(self, hole: Hole | None, ids: Sequence[int], request: GenerateRequest, output: Output) -> list[int]:
@@ -328,23 +347,23 @@ class Engine:
         return logits, depth
 
     def _hole(self, file: OpenFile | None) -> Hole | None:
-        return self.caches.enter(file) if file is not None else None
+        return self.caches.enter(file, self._quick) if file is not None else None
 
     def _choose(
         self, sampler: Sampler, logits: Floats, hole: Hole | None, ids: Sequence[int], tail: bytes, ends: Sequence[int]
     ) -> tuple[int, float]:
-        """The token that follows ``ids``, and its logarithm.
+        """The token that follows ``ids``, and its logarithm."""
+        if sampler.temperature <= 0 and not tail and len(ends) == 1:
+            return self._greedy(hole, logits, ids)
+        return sampler.choose(self._constrain(self._mix(logits, hole, ids), tail, ends))
 
-        The likeliest of a mixture needs no logarithms of all 8k probabilities: 0.1 ms of the 0.4 that a token took.
-        """
-        if hole is None or sampler.temperature > 0 or tail or len(ends) > 1:
-            return sampler.choose(self._constrain(self._mix(logits, hole, ids), tail, ends))
-        probs = softmax(logits + self._allowed)
-        mixed = hole.mix(probs, ids[-DEEPEST:])
-        if mixed is probs:
-            return sampler.choose(self._constrain(logits, tail, ends))
-        token = int(mixed.argmax())
-        return token, math.log(max(float(mixed[token]), LEAST))
+    def _greedy(self, hole: Hole | None, logits: Floats, ids: Sequence[int]) -> tuple[int, float]:
+        """`_choose` where the likeliest is taken: it needs no 8k probabilities, let alone their logarithms."""
+        if hole is not None:
+            return hole.choose(logits, self._allowed, ids)
+        if self._quick is not None:
+            return self._quick.likeliest(logits, self._allowed, self.caches.mixture)
+        return _GREEDY.choose(self._constrain(logits, b""))
 
     def _mix(self, logits: Floats, hole: Hole | None, ids: Sequence[int]) -> Floats:
         """logits [V] that follow ``ids`` -> natural logarithms of the mixed probabilities; as they are where no cache helps."""

@@ -18,6 +18,7 @@ from assistant.cancel import Cancelled
 from assistant.model.checkpoint import Checkpoint
 from assistant.model.config import ModelConfig
 from assistant.model.kv_cache import Context
+from assistant.model.quick import LARGEST_VOCABULARY, Quick
 from assistant.model.rope import rope_tables
 from assistant.model.threads import Free
 from kernels.decode import pack
@@ -50,6 +51,7 @@ class FusedRunner:
         self._free = Free(threads)
         self._step = step.Step(pack.pack(self._shape, _named(config, weights), cos, sin), self._free.most)
         self._never = step.NEVER
+        self.quick = Quick(config.vocab_size) if config.vocab_size < LARGEST_VOCABULARY else None
         self._leaving: pack.Floats | None = None
 
     @property
@@ -82,6 +84,17 @@ class FusedRunner:
             return self.logits([token], slot, cancelled), self._step.left
         finally:
             self._leaving = None
+
+    def shallow(self, token: int, slot: Context, start: int, cancelled: Callable[[], bool], depth: int) -> pack.Floats:
+        """Logits [V] behind layer ``depth`` of one token at place ``start`` of the slot, which does not count it."""
+        assert isinstance(slot, FusedContext)
+        self._step.threads = self._free.now()
+        word, number = getattr(cancelled, "word", self._never), getattr(cancelled, "number", -1)
+        out = self._step.run(slot.memory, [token], start, 1, word, number, depth=depth)
+        if out is None:
+            raise Cancelled
+        row: pack.Floats = out[0]
+        return row
 
     def stream(self) -> pack.Floats:
         """[D] the normed stream behind the last layer, of the last row of the last pass."""

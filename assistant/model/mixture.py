@@ -23,6 +23,8 @@ SOURCES = ("workspace", "file")
 LONGEST = 8
 """Longer matches are as good as this one to the gate."""
 TINY = 1e-8
+LEAST = 1e-37
+"""A mixed probability below this counts as this: its logarithm must stay a number."""
 FEATURES = 3 + len(SOURCES) * (LONGEST + 6) + 2
 
 
@@ -89,7 +91,8 @@ def closed(match: Match, probs: Floats, end: int, closing: int | None) -> Match:
     kept = match.probs.copy()
     kept[at[0]] -= moved
     ids, kept = np.append(match.ids, end), np.append(kept, moved)
-    return Match(match.length, match.count, match.kinds, ids, kept, match.rest)
+    best = int(kept.argmax())
+    return match._replace(ids=ids, probs=kept, top=int(ids[best]), likely=float(kept[best]))
 
 
 def features(probs: Floats, matches: Sequence[Match], end: int) -> Floats:
@@ -103,11 +106,9 @@ def features(probs: Floats, matches: Sequence[Match], end: int) -> Floats:
             found += [*lengths, *([0.0] * 6)]
             continue
         lengths[min(match.length, LONGEST) - 1] = 1.0
-        at = int(match.probs.argmax())
-        top = int(match.ids[at])
-        tops.append(top)
-        counts = [math.log(match.count) / 10, math.log(match.kinds) / 10, _log(match.rest)]
-        found += [*lengths, *counts, _log(match.probs[at]), _log(probs[top]), float(top == best)]
+        tops.append(match.top)
+        counts = [math.log(match.times) / 10, math.log(match.kinds) / 10, _log(match.rest)]
+        found += [*lengths, *counts, _log(match.likely), _log(probs[match.top]), float(match.top == best)]
     both = len(tops) == len(SOURCES)
     found += [float(both and tops[0] == tops[1]), float(both and tops[0] != tops[1])]
     return np.asarray(found, np.float32)

@@ -35,7 +35,7 @@ class Block:
         pieces = [piece for _, ids in documents for piece in (gap, ids)]
         self.tokens: Ids = np.concatenate([*pieces, gap])
         self.keys = [key for key, _ in documents]
-        self.starts = np.cumsum([1] + [len(ids) + 1 for _, ids in documents])  # of each document's first token
+        self.starts = np.cumsum([1] + [len(ids) + 1 for _, ids in documents], dtype=np.int64)  # of each document's first token
         self.dead = np.zeros(len(documents), np.bool_)
         self._any_dead = False
         self._numbers = {key: number for number, key in enumerate(self.keys)}
@@ -66,10 +66,16 @@ class Block:
             places = places[self.tokens[places - order] == context[-order]]
         return (places, order) if len(places) <= MOST else (places[:0], SEARCHED + 1)
 
+    def place(self, key: Hashable) -> tuple[int, int]:
+        """From where to where a document lies; (0, 0) for one that is not here."""
+        number = self._numbers.get(key)
+        return (int(self.starts[number]), int(self.starts[number + 1])) if number is not None else (0, 0)
+
     def living(self, places: Positions, without: Hashable = None) -> Positions:
         """The same without those in documents that were removed, and in ``without``."""
-        if (number := self._numbers.get(without)) is not None:
-            places = places[(places < self.starts[number]) | (places >= self.starts[number + 1])]
+        start, stop = self.place(without)
+        if stop:
+            places = places[(places < start) | (places >= stop)]
         if not self._any_dead:
             return places
         return places[~self.dead[np.searchsorted(self.starts, places, side="right") - 1]]
@@ -117,6 +123,11 @@ class SortedBlock(Block):
                 yield
         self._low, self._high = self._low[: self._size].copy(), self._high[: self._size].copy()
         self._views = tokens.data, self._low.data, self._high.data
+
+    @property
+    def index(self) -> tuple[NDArray[np.uint16], NDArray[np.uint8], Positions]:
+        """The sorted places in two parts, and where those behind each token begin."""
+        return self._low, self._high, self._first
 
     def _parts(self, places: Positions) -> Iterator[Positions]:
         """``places`` as they are, or those after a very common token divided by the token before it."""

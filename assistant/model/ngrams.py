@@ -8,7 +8,7 @@ is to do. The oracle in its test says the same with dictionaries.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,30 +28,27 @@ when it is done.
 """
 
 
-@dataclass(frozen=True)
-class Match:
-    """What followed the context: ``ids`` with ``probs``, which sum to ``1 - rest``; ``rest`` is for whoever knows more.
+class Match(NamedTuple):
+    """What followed the context: ``ids``, ascending, with ``probs``; ``rest``, what they leave of one, is for who knows more.
 
-    ``length`` is the longest context found, ``count`` how often, ``kinds`` how many different tokens followed it there.
+    ``length`` is the longest context found, ``times`` how often, ``kinds`` how many different tokens followed it there; ``top``
+    the likeliest follower, of equals the smallest id, and ``likely`` its probability.
     """
 
     length: int
-    count: int
+    times: int
     kinds: int
     ids: NDArray[np.int64]
     probs: NDArray[np.float64]
     rest: float
+    top: int
+    likely: float
 
     def __bool__(self) -> bool:
         return self.length > 0
 
-    @property
-    def top(self) -> int:
-        """The likeliest follower; of equals the smallest id."""
-        return int(self.ids[self.probs.argmax()])
 
-
-NOTHING = Match(0, 0, 0, np.zeros(0, np.int64), np.zeros(0), 1.0)
+NOTHING = Match(0, 0, 0, np.zeros(0, np.int64), np.zeros(0), 1.0, -1, 0.0)
 
 
 def interpolate(followers: Positions, depths: Positions, shortest: int) -> Match:
@@ -70,7 +67,8 @@ def interpolate(followers: Positions, depths: Positions, shortest: int) -> Match
     reached = np.append(passed[1:], 1.0)
     worth = (reached / (counts + kinds)).cumsum()
     probs: NDArray[np.float64] = np.bincount(inverse, weights=worth[depths - shortest]).astype(np.float64)
-    return Match(longest, int(counts[-1]), int(kinds[-1]), ids, probs, float(passed[0]))
+    best = int(probs.argmax())
+    return Match(longest, int(counts[-1]), int(kinds[-1]), ids, probs, float(passed[0]), int(ids[best]), float(probs[best]))
 
 
 class NgramModel:
@@ -128,6 +126,10 @@ class NgramModel:
         followers, depths, order = self._candidates(context, without)
         return interpolate(followers, depths, order) if len(followers) else NOTHING
 
+    def blocks(self) -> list[Block]:
+        """Where look-ups search at present. What changes later is in other blocks, but for documents that die in these."""
+        return [*self._blocks, *self._open_block()]
+
     def next_slice(self) -> Slice | None:
         """The next slice of sorting; None when there is nothing to sort."""
         while True:
@@ -148,7 +150,7 @@ class NgramModel:
 
     def _candidates(self, context: Sequence[int], without: Hashable) -> tuple[Positions, Positions, int]:
         """(followers [N], how many tokens before each agree [N], the smallest such number that is counted)."""
-        blocks: list[Block] = [*self._blocks, *self._open_block()]
+        blocks = self.blocks()
         tail = self._known(context)
         found = [(block, *block.find(tail)) for block in blocks] if tail else []
         order = max((order for _, _, order in found), default=1)
@@ -232,6 +234,10 @@ def sliced(work: Iterator[None]) -> Iterator[Slice]:
         yield advance
 
 
+def _likely(match: Match) -> float:
+    return match.likely
+
+
 def draft(
     look_up: Callable[[Sequence[int]], Iterable[Match]], context: Sequence[int], most: int, least: int = 3, sure: float = 0.5
 ) -> list[int]:
@@ -241,9 +247,8 @@ def draft(
     tail = list(context[-DEEPEST:])
     drafted: list[int] = []
     while len(drafted) < most:
-        found = [match for match in look_up(tail) if match.length >= least]
-        best = max(found, key=lambda match: float(match.probs.max()), default=None)
-        if best is None or best.probs.max() < sure:
+        best = max((match for match in look_up(tail) if match.length >= least), key=_likely, default=NOTHING)
+        if best.likely < sure:
             break
         drafted.append(best.top)
         tail = [*tail[1 - DEEPEST :], best.top]

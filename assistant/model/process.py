@@ -70,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if loaded is not None and info.runner == PLAIN and fused.fits(loaded.config):
         compiling.in_background(lambda: hub.call(lambda: _use_fused(engine, loaded, options.threads)))
+    elif info.runner.startswith("transformers cpu"):
+        from kernels.attention import compiled
+
+        if not compiled.available():
+            compiling.in_background(lambda: hub.call(compiled.look_again), compiling.ATTENTION)
     return loop.run(engine, hub, quiet.Quiet(linger_s=options.linger), door.shut if door is not None else None)
 
 

@@ -31,3 +31,11 @@ class Early(Protocol):
 
     def early(self, token: int, slot: Context, cancelled: Callable[[], bool], leaving: Floats) -> tuple[Floats, int]:
         """See `fused.FusedRunner.early`."""
+
+
+@runtime_checkable
+class Shallow(Protocol):
+    """A runner that can ask an earlier layer what it would say."""
+
+    def shallow(self, token: int, slot: Context, start: int, cancelled: Callable[[], bool], depth: int) -> Floats:
+        """See `fused.FusedRunner.shallow`."""

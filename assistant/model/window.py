@@ -7,7 +7,7 @@ every key would shift all tokens and nothing of the KV cache could be reused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,11 +25,18 @@ class Prompt:
     tail: str
 
 
-def fit(parts: Sequence[Part], tokenizer: Tokenizing, room: int, heal: bool, start: int) -> Prompt:
+def fit(
+    parts: Sequence[Part],
+    tokenizer: Tokenizing,
+    room: int,
+    heal: bool,
+    start: int,
+    shorten: Callable[[Part, Tokenizing, int], str] | None = None,
+) -> Prompt:
     """Encode ``parts`` in at most ``room`` tokens, cutting those whose ``keep`` allows it; only the last part heals.
 
-    ``start`` is the token an empty prompt begins with. Raises `EngineError` for a special token that the model lacks, or
-    when the parts that must stay whole do not fit.
+    ``start`` is the token an empty prompt begins with; ``shorten`` may cut texts in place of `cut`. Raises `EngineError` for a
+    special token that the model lacks, or when the parts that must stay whole do not fit.
     """
     flexible = [i for i, part in enumerate(parts) if part.text and not part.special and part.keep != "all"]
     fixed = {i: _fixed(part, tokenizer) for i, part in enumerate(parts) if i not in flexible}
@@ -39,7 +46,7 @@ def fit(parts: Sequence[Part], tokenizer: Tokenizing, room: int, heal: bool, sta
     needs = [_count(parts[i], tokenizer, left + 1) for i in flexible]
     shares = dict(zip(flexible, _shares(needs, left), strict=True))
     texts = {
-        i: parts[i].text if need <= shares[i] else _cut(parts[i], tokenizer, shares[i])
+        i: parts[i].text if need <= shares[i] else (shorten or cut)(parts[i], tokenizer, shares[i])
         for i, need in zip(flexible, needs, strict=True)
     }
     ids: list[int] = []
@@ -101,8 +108,8 @@ def _count(part: Part, tokenizer: Tokenizing, cap: int) -> int:
     return min(cap, len(tokenizer.encode(part.text)))
 
 
-def _cut(part: Part, tokenizer: Tokenizing, share: int) -> str:
-    """What survives of a text; `_clip` takes the rest where even one line or one character is too much."""
+def cut(part: Part, tokenizer: Tokenizing, share: int) -> str:
+    """What survives of a text in ``share`` tokens; `_clip` takes the rest where even one line or one character is too much."""
     kept = _kept(part, tokenizer, share)
     _tell(share, part.keep, len(kept) if part.keep == "start" else len(part.text) - len(kept))
     return kept

@@ -1,7 +1,9 @@
 """Attention through torch's fused CPU kernel: `attention` for one causal stretch, `attend` for all that a `Spec` can say.
 
-Same contracts as in `kernels.attention.reference`, which tests compare them with. A key that nobody may see is never read where
-rows stand in order; where positions are given, empty rows are left out first.
+A few query rows go to the compiled code (`kernels.attention.compiled`) where it stands ready and the problem is one for it:
+it reads stretches of keys where they are, torch wants them side by side. Same contracts as in `kernels.attention.reference`,
+which tests compare them with. A key that nobody may see is never read where rows stand in order; where positions are given,
+empty rows are left out first.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.attention import compiled
 from kernels.attention.spec import DENSE, Answer, Blocks, Heads, Lengths, Spec, check
 from kernels.attention.torch_flash import Part, dense, fused, merge, pack, plain
 
@@ -53,25 +56,28 @@ def attend(
 ) -> Answer:
     """q [H, T, D], k and v [KV, N, D]. See `reference.attend`; leave positions out where row = position, it is faster."""
     check(q, k, v, spec)
-    if q.shape[1] == 1 and spec == DENSE and q_positions is None and k_positions is None and lengths is None:
-        out, lse = dense(pack(q, k.shape[0]), k, v, q.shape[2] ** -0.5, torch.get_num_threads())
-        return Answer(out.reshape(q.shape), lse.reshape(q.shape[:2]))
     if lengths is not None:
         parts = [_sequence(q, k, v, spec, lengths, i) for i in range(len(lengths.queries) - 1)]
         return _finish(torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1), spec)
     start = _start(q_positions, k_positions, q.shape[1], k.shape[1])
+    found = None if start is None else compiled.attend(q, k, v, spec, start)
+    if found is not None:
+        return found if spec.sink_logit is None else with_sink(found, spec.sink_logit)
     if start is None:
         return _finish(*_by_position(q, k, v, spec, q_positions, k_positions), spec)
     return _finish(*_in_order(q, k, v, spec, start), spec)
 
 
 def _finish(out: Tensor, lse: Tensor, spec: Spec) -> Answer:
-    """The sink logit joins last: it only takes weight away."""
-    if spec.sink_logit is not None:
-        sink = spec.sink_logit.to(lse.dtype)[:, None]
-        out = (out * torch.sigmoid(lse - sink)[..., None]).to(out.dtype)
-        lse = torch.logaddexp(lse, sink.expand_as(lse))
-    return Answer(out, lse)
+    found = Answer(out, lse)
+    return found if spec.sink_logit is None else with_sink(found, spec.sink_logit)
+
+
+def with_sink(found: Answer, logit: Tensor) -> Answer:
+    """The sink logit [H] joins last: it only takes weight away."""
+    sink = logit.to(found.lse.dtype)[:, None]
+    out = (found.out * torch.sigmoid(found.lse - sink)[..., None]).to(found.out.dtype)
+    return Answer(out, torch.logaddexp(found.lse, sink.expand_as(found.lse)))
 
 
 def _start(q_positions: Tensor | None, k_positions: Tensor | None, rows: int, keys: int) -> int | None:
@@ -147,9 +153,9 @@ def _near(heads: Heads | None, newest: int, end: int) -> list[tuple[int, int]]:
 def _full_chunk(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int, first: int, full: bool) -> Part:
     """The past needs no mask and is read once for a whole group; the diagonal square is torch's own causal case."""
     group, rows, scale = q.shape[0] // k.shape[0], q.shape[1], spec.scale or q.shape[2] ** -0.5
-    keys, values = (x[None, :, start : start + rows].repeat_interleave(group, dim=1) for x in (k, v))
-    out, lse = fused(q[None], keys, values, scale, causal=True)
-    parts = [(out[0], lse[0])]
+    keys, values = (x[:, None, start : start + rows].expand(-1, group, -1, -1) for x in (k, v))
+    out, lse = fused(q.reshape(len(k), group, rows, -1), keys, values, scale, causal=True)
+    parts = [(out.reshape(q.shape), lse.reshape(q.shape[:2]))]
     if start:
         past, denominators = dense(pack(q, k.shape[0]), k[:, :start], v[:, :start], scale, 1)
         parts.append((past.reshape(q.shape), denominators.reshape(q.shape[:2])))
@@ -251,7 +257,11 @@ def _by_position(q: Tensor, k: Tensor, v: Tensor, spec: Spec, q_positions: Tenso
         k, v, seen = k[:, used], v[:, used], seen[:, :, used]
         bias = None if bias is None else bias[:, used]
     if bias is None and not spec.softcap and q.shape[1] == 1 and bool(seen.all()):
-        out, lse = dense(pack(q, k.shape[0]), k, v, spec.scale or q.shape[2] ** -0.5, torch.get_num_threads())
+        scale = spec.scale or q.shape[2] ** -0.5
+        found = compiled.attend(q, k, v, Spec(scale), k.shape[1] - 1)
+        if found is not None:
+            return found.out, found.lse
+        out, lse = dense(pack(q, k.shape[0]), k, v, scale, torch.get_num_threads())
         return out.reshape(q.shape), lse.reshape(q.shape[:2])
     return _under(q, k, v, spec, seen, bias)
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import torch
 
+from kernels.attention import compiled
 from kernels.bench import on_cpu
 from kernels.bench.measure import Row, Skipped
+from kernels.bench.small import SMALL
 
 LENGTHS = {"cpu": "1024,4096,16384", "cuda": "4096,16384,65536,131072"}
 DTYPES = {"cpu": (torch.bfloat16, torch.float32), "cuda": (torch.bfloat16, torch.float16)}
@@ -51,11 +53,14 @@ def run(device: str, lengths: Sequence[int], rounds: int, freeze: bool, say: Cal
 
 
 def _cpu(lengths: Sequence[int], rounds: int, say: Callable[[str], None]) -> Iterator[Row | Skipped]:
+    say("compiling, unless it is done")
+    compiled.compile_now()
     for dtype in DTYPES["cpu"]:
         for length in lengths:
             yield from on_cpu.decode(length, dtype, rounds, say)
             yield from on_cpu.prefill(length, dtype, rounds, say)
             yield from on_cpu.quantised_keys(length, dtype, rounds, say)
+            yield from on_cpu.small_operators(length, dtype, rounds, say)
         yield from on_cpu.end_of_step(dtype, rounds, say)
 
 
@@ -81,10 +86,12 @@ def missing_gpu(lengths: Sequence[int]) -> list[Skipped]:
 
 
 GPU_ROWS = {
+    **SMALL,
     "decode": ("dense", "sink_window", "duo", "block_select"),
     "choose_blocks": ("block_select",),
     "prefill": ("dense", "duo"),
     "decode_quantised": ("int8",),
+    "linear": ("int8",),
     "exit_head": ("wide", "int8"),
 }
 

@@ -1,4 +1,5 @@
-"""The bench's rows on a CPU: decode and prefill under every policy, quantised keys, the weight-only product and the exit head.
+"""The bench's rows on a CPU: decode and prefill under every policy, quantised keys, the weight-only product, the exit head, and
+the small operators.
 
 The shape is one layer of a 1.5 B coder: 12 query heads, 2 key heads of 128. Every row is first compared with its oracle at
 the very length and precision that is timed. "Best of torch" is the fastest of the forms below, over the same keys in one
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from kernels import dispatch
 from kernels.attention.reference import masked
+from kernels.bench import small
 from kernels.bench.measure import Row, Skipped, Step, Verdict, judge, race
 from kernels.exit_head import reference as exit_reference
 from kernels.policies import oracle
@@ -253,6 +255,24 @@ def end_of_step(dtype: torch.dtype, rounds: int, say: Say) -> Found:
         yield _end("exit_head", name, dtype, race(contenders, [0], rounds, lambda: None), "separate", verdict)
 
 
+def small_operators(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
+    """The operators that policies and mixers are made of."""
+    for part in small.parts(length, dtype, torch.device("cpu")):
+        say(f"{part.op} {part.policy}, {length}, {_name(dtype)}")
+        if not part.verdict.right:
+            yield _wrong(part.op, part.policy, dtype, length, part.verdict)
+            continue
+        contenders = {name: partial(_call, run) for name, run in {**part.forms, "ours": part.run}.items()}
+        times = race(contenders, [0], rounds, lambda: None)
+        best = min(part.forms, key=lambda name: times[name], default="")
+        ours = times.pop("ours")
+        yield _row(part.op, part.policy, dtype, length, ours, (best, times.get(best)), part.verdict.max_error, part.kv_bytes)
+
+
+def _call(run: Callable[[], object], _: int) -> object:
+    return run()
+
+
 def _attend(policy: Policy, problem: Problem, _: int) -> object:
     return policy.attend(problem)
 
@@ -280,13 +300,14 @@ def _row(
     dtype: torch.dtype,
     length: int,
     ms: float,
-    best: tuple[str, float],
+    best: tuple[str, float | None],
     error: float,
     kv_bytes: int,
     default_ms: float | None = None,
 ) -> Row:
     name, fastest = best
-    return Row(op, policy, "cpu", _name(dtype), length, ms, fastest, fastest / ms, error, kv_bytes, name, default_ms)
+    ratio = None if fastest is None else fastest / ms
+    return Row(op, policy, "cpu", _name(dtype), length, ms, fastest, ratio, error, kv_bytes, name, default_ms)
 
 
 def _wrong(op: str, policy: str, dtype: torch.dtype, length: int, verdict: Verdict) -> Skipped:

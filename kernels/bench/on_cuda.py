@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from kernels import dispatch
 from kernels.attention import gpu, reference
 from kernels.attention.spec import DENSE, Blocks, Heads, Spec
+from kernels.bench import small
 from kernels.bench.measure import Row, Skipped, Verdict, judge
 from kernels.exit_head import gpu as exit_gpu
 from kernels.exit_head import reference as exit_reference
@@ -62,6 +63,7 @@ def rows(lengths: Sequence[int], dtypes: Sequence[torch.dtype], rounds: int, fre
             say(f"{length} keys, {_name(dtype)}")
             yield from _decode(length, dtype, rounds)
             yield from _prefill(length, dtype, rounds)
+            yield from _small(length, dtype, rounds)
         yield from _exit_head(dtype, rounds)
 
 
@@ -125,6 +127,27 @@ def _prefill(length: int, dtype: torch.dtype, rounds: int) -> Found:
         yield _judged("prefill", name, dtype, length, verdict, run, best, _kv_bytes(name, length, q), rounds)
 
 
+def _small(length: int, dtype: torch.dtype, rounds: int) -> Found:
+    """The operators that policies and mixers are made of."""
+    for part in _until_it_fails(length, dtype):
+        if isinstance(part, Skipped):
+            yield part
+            return
+        times = {name: _time(form, rounds) for name, form in part.forms.items()}
+        best = min(times, key=lambda name: times[name], default="")
+        found = part.op, part.policy, dtype, length, part.verdict, part.run, (best, times.get(best)), part.kv_bytes, rounds
+        yield _judged(*found)
+
+
+def _until_it_fails(length: int, dtype: torch.dtype) -> Iterator[small.Part | Skipped]:
+    """The rest of the bench goes on where one operator cannot be launched at this length."""
+    try:
+        yield from small.parts(length, dtype, torch.device("cuda"))
+    except Exception as error:  # out of memory, of registers or of shared memory, in Triton's own classes
+        reason = f"the small operators broke off: {type(error).__name__}: {error}"
+        yield Skipped("small", "", "cuda", _name(dtype), length, reason)
+
+
 def _exit_head(dtype: torch.dtype, rounds: int) -> Found:
     generator = torch.Generator("cuda").manual_seed(0)
     x, norm = (torch.randn(n, HIDDEN, generator=generator, device="cuda", dtype=dtype) for n in (1, 1))
@@ -137,12 +160,17 @@ def _exit_head(dtype: torch.dtype, rounds: int) -> Found:
         return logits.max(dim=1).indices, torch.logsumexp(logits, dim=1)
 
     best = "separate", _time(separate, rounds)
-    for name, head, size in (("wide", wide, None), ("int8", levels, sizes[:, 0].contiguous())):
-        token, _, lse = exit_gpu.best(x, norm[0], head, size)
-        exact_token, _, exact_lse = exit_reference.best(x.double(), norm[0].double(), head, size)
+    size = sizes[:, 0].contiguous()
+    product = partial(quantised.linear, x, levels, size)
+    verdict = judge(product(), quantise_reference.linear(x.double(), levels, size))
+    plain = "linear", _time(lambda: F.linear(x, wide), rounds)
+    yield _judged("linear", "int8", dtype, VOCABULARY, verdict, product, plain, 0, rounds)
+    for name, head, scale in (("wide", wide, None), ("int8", levels, size)):
+        token, _, lse = exit_gpu.best(x, norm[0], head, scale)
+        exact_token, _, exact_lse = exit_reference.best(x.double(), norm[0].double(), head, scale)
         verdict = judge(lse.to(dtype), exact_lse)
         verdict = Verdict(verdict.max_error, verdict.right and bool((token == exact_token).all()))
-        run = partial(exit_gpu.best, x, norm[0], head, size)
+        run = partial(exit_gpu.best, x, norm[0], head, scale)
         yield _judged("exit_head", name, dtype, VOCABULARY, verdict, run, best, 0, rounds)
 
 
@@ -174,7 +202,7 @@ def _judged(
     length: int,
     verdict: Verdict,
     run: Run,
-    best: tuple[str, float],
+    best: tuple[str, float | None],
     kv: int,
     rounds: int,
 ) -> Row | Skipped:
@@ -183,7 +211,8 @@ def _judged(
         return Skipped(op, policy, "cuda", _name(dtype), length, reason)
     ms = _time(run, rounds)
     name, fastest = best
-    return Row(op, policy, "cuda", _name(dtype), length, ms, fastest, fastest / ms, verdict.max_error, kv, name)
+    ratio = None if fastest is None else fastest / ms
+    return Row(op, policy, "cuda", _name(dtype), length, ms, fastest, ratio, verdict.max_error, kv, name)
 
 
 def _time(run: Run, rounds: int) -> float:

@@ -10,6 +10,7 @@ from numba import njit
 
 from kernels.decode import team, tiles
 from kernels.decode.pack import BLOCK, TILE_ROWS
+from kernels.decode.products import number
 
 _options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 _inlined, _called = njit(inline="always", **_options), njit(**_options)
@@ -120,8 +121,8 @@ def _score(queries, rows, group, start, d, keys, low, high, scores, length, expa
             take = _tile(rows - row)
             if block * BLOCK <= start + (row + take - 1) // group:
                 out = scores + (row * length + block * BLOCK) * 4
-                stride = BLOCK * 4 if wide else BLOCK * 2
-                _sums(wide, take, 4, queries + row * d * 4, d * 4, right, stride, d, nothing, 0, out, length * 4)
+                left, stride = queries + row * d * 4, BLOCK * 4 if wide else BLOCK * 2
+                _sums(wide, take, number(4), left, d * 4, right, stride, d, nothing, number(0), out, length * 4)
             row += take
 
 
@@ -150,7 +151,7 @@ def _gather(rows, group, start, d, low, high, values, scores, length, out, expan
             seen = start + (row + take - 1) // group + 1
             right, place = values + low * 32, out + row * d * 4 + low * 64
             left = scores + row * length * 4
-            _sums(wide, take, high - low, left, length * 4, right, d * 2, seen, nothing, 0, place, d * 4)
+            _sums(wide, take, high - low, left, length * 4, right, d * 2, seen, nothing, number(0), place, d * 4)
             row += take
         return
     for block in range(blocks):

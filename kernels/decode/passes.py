@@ -18,7 +18,7 @@ from numba import njit
 from kernels.decode import team, tiles
 from kernels.decode.attend import attend, share
 from kernels.decode.pack import BLOCK, MOST_ROWS
-from kernels.decode.products import floats, product, words
+from kernels.decode.products import floats, number, product, words
 
 (
     LAYERS, WIDTH, HEADS, KV, DIM, HIDDEN, VOCABULARY, LENGTH,
@@ -27,14 +27,15 @@ from kernels.decode.products import floats, product, words
     SPLIT, MIXED, PROJECTED, PAIR, HANDED,  # for all threads
     OWN, OWN_STRIDE, NORMED, QUERIES, ATTENDED, SCORED, EXPANDED, SIZES, HALVES, ROOM, ROOM_STRIDE,  # of each thread
     KEYS, VALUES, IDS, WORD, LOGITS, ROWS, START, WANTED, MINE, HELPERS, GENERATION,  # of each pass
-    LEAVING, RANKS, LEFT, TABLE,
-) = range(54)  # fmt: skip
+    LEAVING, DEPTH, RANKS, LEFT, TABLE,
+) = range(55)  # fmt: skip
 """Places in the table of numbers and addresses that all threads of a pass read."""
 _options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 _compiled, _inlined, _called = njit(cache=True, **_options), njit(inline="always", **_options), njit(**_options)
+"""Inlined are those that have one place: numba does it before it infers types, and with all of them it took 15 s, not 8."""
 
 
-@_inlined
+@_called
 def _matrix(table, line, x, row_scales, rows, k, low, high, out, out_stride):  # type: ignore[no-untyped-def]
     """The product with the vectors from ``low`` to ``high`` of the matrix that line ``line`` of the plan describes."""
     at, row = words(table[PLAN] + line * 24, 2)
@@ -79,7 +80,7 @@ def _turn(table, layer, source, head, position, out, size):  # type: ignore[no-u
     tiles.turn(given, table[COS] + angle, table[SIN] + angle, out, half, size)
 
 
-@_inlined
+@_called
 def _keep(table, layer, own, first, last, g, blocks, columns):  # type: ignore[no-untyped-def]
     """Write the rows' keys and values of one head where they belong, in the given key blocks and columns of values."""
     d, heads, kv = table[DIM], table[HEADS], table[KV]
@@ -127,7 +128,7 @@ def _put(table, attended, first, last, g, columns):  # type: ignore[no-untyped-d
             tiles.copy(source, table[MIXED] + (t * heads + g * group + h) * d * 4 + low, count)
 
 
-@_inlined
+@_called
 def _attend(table, layer, own, first, last, written, rank, ranks, at):  # type: ignore[no-untyped-def]
     """Attention of some rows; all rows' keys and values first where nobody has written them. Returns the last meeting."""
     d, kv, length = table[DIM], table[KV], table[LENGTH]
@@ -141,7 +142,7 @@ def _attend(table, layer, own, first, last, written, rank, ranks, at):  # type: 
         if split or g % ranks == rank:
             place = (layer * kv + g) * length * d * 2
             if not written:
-                _keep(table, layer, own, 0, last, g, blocks, columns)
+                _keep(table, layer, own, number(0), last, g, blocks, columns)
             queries = _queries(table, layer, own, first, last, g)
             at = attend(
                 queries, rows, group, start, d, table[KEYS] + place, table[VALUES] + place, scores, table[STRIPE], length,
@@ -197,18 +198,18 @@ def _leaves(table, layer, own):  # type: ignore[no-untyped-def]
     return 1.0 / (1.0 + math.exp(stop - leave) + math.exp(go_on - leave)) >= least
 
 
-@_inlined
+@_called
 def _fill(table, layer, own, room, rank, ranks, at):  # type: ignore[no-untyped-def]
     """Keys and values of a layer that the pass' only row does not run: what its stream gives there."""
     width, every = table[WIDTH], (table[HEADS] + 2 * table[KV]) * table[DIM]
     sizes = own + table[SIZES]
     _norm_quantize(table, own, table[NORMS] + 2 * layer * width * 4, own + table[NORMED], room, sizes, 0, 1)
     left, right = share(every // 16, 2, rank, ranks)
-    _matrix(table, 4 * layer, room, sizes, 1, width, left, right, table[SPLIT], every * 4)
+    _matrix(table, 4 * layer, room, sizes, number(1), width, left, right, table[SPLIT], every * 4)
     team.meet(table[LINES], rank, ranks, at + 1)
     if rank == 0:
         for g in range(table[KV]):
-            _keep(table, layer, own, 0, 1, g, (0, table[LENGTH]), (0, table[DIM] // 16))
+            _keep(table, layer, own, rank, rank + 1, g, share(table[LENGTH], 1, 0, 1), share(table[DIM] // 16, 1, 0, 1))
     team.meet(table[LINES], rank, ranks, at + 2)
     return at + 2
 
@@ -217,6 +218,7 @@ def _fill(table, layer, own, room, rank, ranks, at):  # type: ignore[no-untyped-
 def _work(table, slot, rank, ranks):  # type: ignore[no-untyped-def]
     """This rank's part of a pass, in its slot's memory. Returns the layers done; not all: cancelled."""
     layers, width, rows, lines = table[LAYERS], table[WIDTH], table[ROWS], table[LINES]
+    depth = table[DEPTH]  # layers of this pass: all, or as many as an exit has
     every = (table[HEADS] + 2 * table[KV]) * table[DIM]
     own, room = table[OWN] + slot * table[OWN_STRIDE], table[ROOM] + slot * table[ROOM_STRIDE]
     normed, sizes, low = own + table[NORMED], own + table[SIZES], 0
@@ -226,7 +228,7 @@ def _work(table, slot, rank, ranks):  # type: ignore[no-untyped-def]
     part, parts = (0, 1) if whole else (rank, ranks)
     _embed(table, own, first, last)
     left_after = layers
-    for layer in range(layers):
+    for layer in range(depth):
         if layer > left_after:
             at = _fill(table, layer, own, room, rank, ranks, at)
             continue
@@ -238,8 +240,8 @@ def _work(table, slot, rank, ranks):  # type: ignore[no-untyped-def]
         _matrix(table, 4 * layer, room + first * width, sizes + first * 4, last - first, width, left, right, out, every * 4)
         if whole:
             for g in range(table[KV]):
-                _keep(table, layer, own, first, last, g, (0, table[LENGTH]), (0, table[DIM] // 16))
-        if layer == layers - 1:
+                _keep(table, layer, own, first, last, g, share(table[LENGTH], 1, 0, 1), share(table[DIM] // 16, 1, 0, 1))
+        if layer == depth - 1:
             low = rows - table[WANTED]  # earlier rows were needed for their keys and values only
             for t in range(max(low, first), last if low and whole else 0):
                 tiles.copy(own + t * width * 4, table[HANDED] + t * width * 4, width)
@@ -264,7 +266,7 @@ def _work(table, slot, rank, ranks):  # type: ignore[no-untyped-def]
     out, stride = table[LOGITS] + (first - low) * table[VOCABULARY] * 4, table[VOCABULARY] * 4
     _matrix(table, 4 * layers, room + first * width, sizes + first * 4, last - first, width, left, right, out, stride)
     if rank == 0:
-        table[LEFT] = min(left_after + 1, layers)
+        table[LEFT] = min(left_after + 1, depth)
     if rank == (ranks - 1 if whole else 0):
         tiles.copy(normed + (rows - 1) * width * 4, table[HANDED], width)
     return layers + 1
@@ -289,6 +291,6 @@ def run(table, slot):  # type: ignore[no-untyped-def]
             ranks = table[RANKS]
         done, end = _work(table, slot, rank, ranks), (table[GENERATION] + 1) << 24
         if slot == 0:
-            team.meet(lines, 0, ranks, end)
+            team.meet(lines, rank, ranks, end)
             return done
         team.finish(lines, slot, rank, end)

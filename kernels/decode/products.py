@@ -19,7 +19,7 @@ NARROW = PRODUCTS == "avx"
 _options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 
 
-def _view(kind: Any) -> Any:
+def view(kind: Any) -> Any:
     """A function of numba's: the array of ``count`` elements at an address."""
 
     @intrinsic  # type: ignore[untyped-decorator]
@@ -30,13 +30,19 @@ def _view(kind: Any) -> Any:
         return types.CPointer(kind)(types.intp), code  # type: ignore[attr-defined]
 
     @njit(inline="always", **_options)
-    def view(address, count):  # type: ignore[no-untyped-def]
+    def found(address, count):  # type: ignore[no-untyped-def]
         return carray(pointer(address), (count,))
 
-    return view
+    return found
 
 
-floats, words = _view(types.float32), _view(types.int64)
+floats, words = view(types.float32), view(types.int64)
+
+
+@njit(**_options)
+def number(x):  # type: ignore[no-untyped-def]
+    """``x``, as any number: numba would compile what is called with a constant once more for that constant."""
+    return x + 0
 
 
 @njit(**_options)

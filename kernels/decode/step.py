@@ -6,13 +6,14 @@ Knows arrays as `pack` lays them out; what is computed is in `passes`. Does not 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numba import typeof
 from numba.core import types
 from numpy.typing import NDArray
 
-from kernels.decode import passes, team
+from kernels.decode import choose, lookup, passes, team
 from kernels.decode.pack import MOST_ROWS, Floats, Memory, Packed, Scratch
 
 MANY, MANY_SMALL = 16, 4
@@ -23,25 +24,34 @@ SMALL = 16_000_000
 
 
 def is_compiled() -> bool:
-    """Whether the machine code for this CPU is in numba's cache on disk: to compile takes 16 s, to load 0.2 s.
+    """Whether the machine code for this CPU is in numba's cache on disk: to compile takes 12 s, to load 0.2 s.
 
     Loads it when it is there.
     """
-    if passes.run.signatures:
+    return all(_is_loaded(function, signature) for function, signature in _COMPILED)
+
+
+def _is_loaded(function: Any, signature: tuple[Any, ...]) -> bool:
+    if function.signatures:
         return True
-    made = passes.run._cache.load_overload(_SIGNATURE, passes.run.targetctx)
+    made = function._cache.load_overload(signature, function.targetctx)
     if made is None:
         return False
-    passes.run.add_overload(made)
+    function.add_overload(made)
     return True
 
 
 def compile_now() -> None:
     """Compile for this CPU, unless it is done, and keep the machine code in numba's cache."""
-    passes.run.compile(_SIGNATURE)
+    for function, signature in _COMPILED:
+        function.compile(signature)
 
 
-_SIGNATURE = typeof(np.zeros(1, np.int64)), types.int64
+_COMPILED = (
+    (passes.run, (typeof(np.zeros(1, np.int64)), types.int64)),
+    (lookup.look_up, lookup.SIGNATURE),
+    (choose.choose, choose.SIGNATURE),
+)
 NEVER = np.zeros(1, np.int64)
 
 
@@ -59,6 +69,7 @@ class Step:
         self._numbers = packed.shape.numbers()
         self._table = np.zeros(passes.TABLE, np.int64)
         self._generation = 0
+        self._word, self._word_at, self._ids_at = NEVER, NEVER.ctypes.data, self._ids.ctypes.data
         self._fill()
         self._team.start(passes.run, self._table)
 
@@ -95,13 +106,15 @@ class Step:
         word: NDArray[np.int64] = NEVER,
         mine: int = -1,
         leaving: Floats | None = None,
+        depth: int = 0,
     ) -> Floats | None:
         """Logits [wanted, V] of the last ``wanted`` of ``ids`` (1 to 64); keys and values go behind ``start`` tokens of
         ``memory``.
 
         With ``leaving`` [L, D + 2, 16] (three columns of weights for stop, exit and go on, over the normed stream; their
         biases; a threshold) a pass of one row leaves behind the first layer where the probability of exit reaches its
-        threshold; its keys and values of later layers are then not what they would have been.
+        threshold; its keys and values of later layers are then not what they would have been. With ``depth`` every row leaves
+        behind that many layers, and later ones get no keys and values.
 
         None when ``word[0]`` became ``mine``, which is read before every layer. Raises ValueError for ids that do not fit.
         """
@@ -109,19 +122,24 @@ class Step:
         if not 1 <= wanted <= rows <= MOST_ROWS or start < 0 or start + rows > shape.context:
             limits = f"a pass takes 1 to {MOST_ROWS}, the context {shape.context}"
             raise ValueError(f"{rows} tokens behind {start}, {wanted} wanted: {limits}")
+        if not 0 <= depth <= shape.layers:
+            raise ValueError(f"a pass of {depth} layers; there are {shape.layers}")
         if min(ids) < 0 or max(ids) >= shape.vocabulary:
             raise ValueError(f"token ids must lie in 0 .. {shape.vocabulary - 1}")
         self._ids[:rows] = ids
         logits = np.empty((wanted, int(self._table[passes.VOCABULARY])), np.float32)
         self._generation += 1
         helpers = self._team.wake(self.threads - 1)
+        if word is not self._word:  # an address takes a microsecond to ask for, and a request has one word
+            self._word, self._word_at = word, word.ctypes.data
         self._table[passes.KEYS : passes.RANKS] = (
-            *(*memory.addresses, self._table[passes.IDS], word.ctypes.data, logits.ctypes.data),
+            *(*memory.addresses, self._ids_at, self._word_at, logits.ctypes.data),
             *(rows, start, wanted, mine, helpers, self._generation),
-            leaving.ctypes.data if leaving is not None else 0,
+            *(leaving.ctypes.data if leaving is not None else 0, depth or shape.layers),
         )
         done = passes.run(self._table, 0)
-        self._team.judge()
+        if helpers:
+            self._team.judge()
         return logits[:, : shape.vocabulary] if done > shape.layers else None
 
     @property

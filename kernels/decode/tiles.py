@@ -9,6 +9,7 @@ the number of rows: verifying eight tokens gives bit for bit what eight single s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -245,6 +246,46 @@ def _softmax(v: Vectors, b: Any, scores: Any, seen: Any, width: Any) -> Any:
         place = b.add(scores, b.mul(at, v.i64(4)))
         v.store(b.fmul(v.load(place), factor), place)
     return None
+
+
+def _largest(v: Vectors, b: Any, source: Any, beside: Any, count: Any) -> Any:
+    order = ir.Constant(V32, list(range(LANES)))
+    (best,), (where,) = v.variables(v.floats(-math.inf), 1), v.variables(v.ints(0), 1)
+    with v.loop(count, LANES) as at:
+        place = b.mul(at, v.i64(4))
+        x = b.fadd(v.load(b.add(source, place)), v.load(b.add(beside, place)))
+        more = b.fcmp_ordered(">", x, b.load(best))
+        b.store(b.select(more, x, b.load(best)), best)
+        b.store(b.select(more, b.add(order, v.splat(b.trunc(at, I32))), b.load(where)), where)
+    lanes, places = b.load(best), b.load(where)
+    top, found = (b.extract_element(each, ir.Constant(I32, 0)) for each in (lanes, places))
+    for lane in range(1, LANES):
+        x, place = (b.extract_element(each, ir.Constant(I32, lane)) for each in (lanes, places))
+        first = b.and_(b.fcmp_ordered("==", x, top), b.icmp_signed("<", place, found))
+        better = b.or_(b.fcmp_ordered(">", x, top), first)
+        top, found = b.select(better, x, top), b.select(better, place, found)
+    return b.sext(found, I64)
+
+
+def _powers(v: Vectors, b: Any, source: Any, beside: Any, count: Any, most: Any) -> Any:
+    (total,) = v.variables(v.floats(0.0), 1)
+    with v.loop(count, LANES) as at:
+        place = b.mul(at, v.i64(4))
+        x = b.fadd(v.load(b.add(source, place)), v.load(b.add(beside, place)))
+        b.store(b.fadd(b.load(total), v.exp(b.fsub(x, v.splat(most)))), total)
+    return v.sum(b.load(total))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def largest(_: Any, source: Any, beside: Any, count: Any) -> Any:
+    """The first place of the largest sum of two rows of ``count`` floats, a multiple of sixteen."""
+    return _AT(_AT, _AT, _AT), _once("sotto_largest", _largest)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def powers(_: Any, source: Any, beside: Any, count: Any, most: Any) -> Any:
+    """The sum of e^(source + beside - most) over ``count`` floats, a multiple of sixteen; no term is less than e^-87."""
+    return types.float32(_AT, _AT, _AT, types.float32), _once("sotto_powers", _powers)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

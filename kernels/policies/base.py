@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels import dispatch
-from kernels.attention.reference import merge, visible
+from kernels.attention import compiled
+from kernels.attention.reference import visible
 from kernels.attention.spec import DENSE, Answer, Spec, query_positions
 
 
@@ -69,7 +70,9 @@ class Problem:
     def one_row_on_cpu(self, prefer: str) -> bool:
         """A plain decode step, the newest row of a cache without gaps, where copies of few keys may stand in for all."""
         plain = self.q_positions is None and self.k_positions is None and self.base.key_bias is None
-        return plain and self.q.shape[1] == 1 and dispatch.choose("attend", self.q, prefer).backend == "cpu"
+        if not plain or self.q.shape[1] > 1 or dispatch.choose("attend", self.q, prefer).backend != "cpu":
+            return False
+        return not compiled.ready(self.q, self.k, self.v, self.base)  # which reads few keys where they are
 
     def in_order(self) -> bool:
         """True where key rows ascend by position and none is empty."""
@@ -93,21 +96,46 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Calm:
+    """Keys that get ``share`` of their weight; what that frees goes to the other keys in proportion to theirs.
+
+    ``lists``: (first row, end, for each key head the key rows) for each stretch of query rows.
+    """
+
+    share: float
+    lists: tuple[tuple[int, int, tuple[Tensor, ...]], ...]
+
+    def rows(self, problem: Problem) -> Tensor:
+        """The keys that are calmed, bool [KV, T, N]."""
+        found = torch.zeros(len(problem.k), problem.q.shape[1], problem.k.shape[1], dtype=torch.bool)
+        for first, end, heads in self.lists:
+            for head, keys in enumerate(heads):
+                found[head, first:end, keys.cpu()] = True
+        return found
+
+
+@dataclass(frozen=True)
 class Plan:
     """What one call will look at, and one sentence why."""
 
     spec: Spec
     reason: str
     pool: Pool | None = None
+    calm: Calm | None = None
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """``seen`` [KV, T, N]: keys looked at one by one. ``pooled`` [KV, T, N]: keys that one mean key stood for, or None."""
+    """``seen`` [KV, T, N]: keys looked at one by one. ``pooled`` [KV, T, N]: keys that one mean key stood for, or None.
+
+    ``calmed`` [KV, T, N]: keys that got ``share`` of their weight, the rest of it going to the others; or None.
+    """
 
     seen: Tensor
     pooled: Tensor | None
     reason: str
+    calmed: Tensor | None = None
+    share: float = 1.0
 
     def tokens_read(self) -> float:
         """Keys looked at by a row of a head, on average: what a step's memory traffic is made of."""
@@ -157,19 +185,26 @@ class Policy:
         if not self._last:
             raise ValueError("nothing was attended yet: call attend first")
         keys = max(problem.k.shape[1] for problem, _ in self._last)
-        seen, pooled = [], []
+        seen, pooled, calmed = [], [], []
         for problem, plan in self._last:
             wide = (0, keys - problem.k.shape[1])
             found = visible(plan.spec, problem.k.shape[0], problem.rows().cpu(), problem.held().cpu())
             rest = torch.zeros_like(found) if plan.pool is None else plan.pool.rows(problem.k.shape[1]).cpu()
             seen.append(F.pad(found, wide))
             pooled.append(F.pad(rest, wide))
-        some = any(plan.pool is not None for _, plan in self._last)
-        return Explanation(torch.cat(seen, 1), torch.cat(pooled, 1) if some else None, self.reason)
+            calmed.append(F.pad(torch.zeros_like(found) if plan.calm is None else plan.calm.rows(problem), wide))
+        pools = any(plan.pool is not None for _, plan in self._last)
+        shares = [plan.calm.share for _, plan in self._last if plan.calm is not None]
+        told = Explanation(torch.cat(seen, 1), torch.cat(pooled, 1) if pools else None, self.reason)
+        return replace(told, calmed=torch.cat(calmed, 1), share=shares[0]) if shares else told
 
     def crop(self, length: int) -> None:
         """Forget everything from position ``length`` on: the rows there will be written anew."""
         self._last = []
+
+    def take_over(self, other: Policy, length: int) -> None:
+        """Stand where ``other``, of the same kind, stood at ``length``: its keys were copied. What can be chosen anew is."""
+        self.crop(0)
 
     def options(self) -> dict[str, Any]:
         """The numbers this policy was made with."""
@@ -178,12 +213,13 @@ class Policy:
 
 def _with_pool(found: Answer, problem: Problem, pool: Pool) -> Answer:
     """One more key with the logit bias log(count): it weighs as the many it stands for would if they were all alike."""
-    exact = found.lse.dtype
-    group = problem.q.shape[0] // problem.k.shape[0]
-    keys, values, count = (x.repeat_interleave(group, dim=0) for x in (pool.keys, pool.values, pool.count))
-    logits = (problem.q.to(exact) * keys.to(exact)).sum(dim=2) * (problem.base.scale or problem.q.shape[2] ** -0.5)
+    exact, kv_heads = found.lse.dtype, problem.k.shape[0]
+    q = problem.q.to(exact).reshape(kv_heads, -1, *problem.q.shape[1:])
+    logits = (q * pool.keys.to(exact)[:, None]).sum(dim=3) * (problem.base.scale or problem.q.shape[2] ** -0.5)
     if problem.base.softcap:
         logits = problem.base.softcap * torch.tanh(logits / problem.base.softcap)
-    lse = logits + torch.log(count.to(exact))
-    both = merge(torch.stack((found.out.to(exact), values.to(exact))), torch.stack((found.lse, lse)))
-    return Answer(both.out.to(problem.q.dtype), both.lse)
+    own = (logits + torch.log(pool.count.to(exact))[:, None]).view_as(found.lse)
+    lse = torch.logaddexp(found.lse, own)
+    weight = torch.exp(own - lse.masked_fill(lse == -torch.inf, 0.0))[..., None]
+    values = pool.values.to(exact)[:, None].expand_as(q).reshape(found.out.shape)
+    return Answer(torch.lerp(found.out.to(exact), values, weight).to(problem.q.dtype), lse)

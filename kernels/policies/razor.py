@@ -23,7 +23,7 @@ class Razor(Duo):
 
     sink: int = 4
     window: int = 1024
-    least: int = 8192
+    least: int = 10240
     compensate: bool = True
     name: str = field(default="razor", init=False)
     _sums: tuple[int, Tensor] | None = field(default=None, init=False, repr=False)
@@ -39,6 +39,8 @@ class Razor(Duo):
 
     def _pool(self, problem: Problem) -> Pool:
         """Prefix sums of keys and values over the dropped rows, at each query row."""
+        if problem.q.shape[1] == 1 and problem.q_positions is None and problem.k_positions is None:
+            return self._newest(problem)
         device = problem.k.device
         first = int(problem.rows_before(torch.tensor([self.sink], device=device))[0])
         ends = problem.rows_before((problem.rows() - self.window + 1).clamp(min=0)).clamp(min=first)
@@ -52,6 +54,17 @@ class Razor(Duo):
         count = torch.where(streams, ends - first, 0)
         most = count.clamp(min=1)[..., None]
         return Pool(keys / most, values / most, count, first)
+
+    def _newest(self, problem: Problem) -> Pool:
+        """The same for a plain decode step, at which one row more is dropped."""
+        end = problem.k.shape[1] - self.window
+        start, sums = self._prefix(problem, self.sink, end)
+        if start < end:
+            sums = sums + torch.stack([x[:, start:end].sum(dim=1, dtype=sums.dtype) for x in (problem.k, problem.v)])
+        self._sums = (end, sums)
+        keys, values = (sums / (end - self.sink))[:, :, None]
+        count = torch.tensor([[0 if full else end - self.sink] for full in self.full], device=problem.k.device)
+        return Pool(keys, values, count, self.sink)
 
     def _prefix(self, problem: Problem, first: int, until: int) -> tuple[int, Tensor]:
         """The sum of rows ``first`` to some row that is not behind ``until``: the remembered one where it fits, else anew."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from kernels.policies.act import Act
 from kernels.policies.base import Policy
 from kernels.policies.block_select import BlockSelect
 from kernels.policies.hip import Hip
@@ -20,9 +21,17 @@ POLICIES: dict[str, type[Policy]] = {
     "block_select": BlockSelect,
     "token_select": TokenSelect,
     "hip": Hip,
+    "act": Act,
 }
 CALIBRATED = ("duo", "razor")
 """These need ``full``, the flags of a layer's key heads."""
+
+LOSSES = {
+    "sink_window": "what stands between its sink and its window is forgotten: names defined there are not found",
+    "block_select": "a block is chosen by one summary: about half of the names defined far up were not found again",
+    "hip": "a chunk is chosen by single keys: most of the names defined far up were not found again",
+}
+"""What `assistant.model.hf.quality` found that these lose at their default budgets, beyond them."""
 
 
 def make(name: str, **options: Any) -> Policy:

@@ -1,7 +1,8 @@
 """Quantised keys, values and weights through torch on a CPU; contracts as in `kernels.quantize.reference`.
 
-int8 keys and values halve the cache's memory, not a step's time: no torch kernel multiplies them without widening first
-(measured at 16 384 keys: widening costs what the halved traffic saves). Weights do gain: torch has an int8 product.
+Few query rows go to the compiled attention, which widens a row of levels where it reads it. Without it int8 keys and values
+halve the cache's memory and cost time: no torch kernel multiplies them without widening first. Weights do gain in torch too: it
+has an int8 product.
 """
 
 from __future__ import annotations
@@ -10,12 +11,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.attention import cpu
+from kernels.attention import compiled, cpu
 from kernels.attention.spec import DENSE, Answer, Spec
 from kernels.attention.torch_flash import dense, merge, pack
-from kernels.quantize.reference import dequantise, quantise
+from kernels.quantize.reference import GROUP, MOST, dequantise, packed
 
 __all__ = ["attend", "dequantise", "linear", "quantise"]
+
+
+def quantise(x: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """See the reference; here every step but the first works in place."""
+    groups = x.float().reshape(*x.shape[:-1], -1, GROUP if bits == 4 else x.shape[-1])
+    size = groups.abs().amax(dim=-1, keepdim=True).div_(MOST[bits])
+    levels = groups.div(torch.where(size > 0, size, 1.0)).round_().to(torch.int8).flatten(-2)
+    return (packed(levels) if bits == 4 else levels), size.squeeze(-1)
+
 
 PIECE = 2048
 """Keys widened at a time: what is widened is still in the cache when it is used."""
@@ -26,6 +36,9 @@ WHOLE = 32
 
 def attend(q: Tensor, k: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor], spec: Spec = DENSE) -> Answer:
     """One plain row goes piece by piece without ever holding all keys wide."""
+    found = compiled.attend_levels(q, k, v, spec, k[0].shape[1] - q.shape[1])
+    if found is not None:
+        return found if spec.sink_logit is None else cpu.with_sink(found, spec.sink_logit)
     if spec != DENSE or q.shape[1] > 1:
         return cpu.attend(q, dequantise(*k, dtype=q.dtype), dequantise(*v, dtype=q.dtype), spec)
     rows, scale = pack(q, k[0].shape[0]), q.shape[2] ** -0.5

@@ -24,10 +24,11 @@ def quantise(x: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     groups = x.float().reshape(*x.shape[:-1], -1, GROUP if bits == 4 else x.shape[-1])
     size = groups.abs().amax(dim=-1, keepdim=True) / MOST[bits]
     levels = torch.round(groups / torch.where(size > 0, size, 1.0)).to(torch.int8).flatten(-2)
-    return (_pack(levels) if bits == 4 else levels), size.squeeze(-1)
+    return (packed(levels) if bits == 4 else levels), size.squeeze(-1)
 
 
-def _pack(levels: Tensor) -> Tensor:
+def packed(levels: Tensor) -> Tensor:
+    """Two levels of int4 a byte, [..., D] -> [..., D / 2]."""
     low, high = (levels + 8).to(torch.uint8).chunk(2, dim=-1)
     return low | (high << 4)
 

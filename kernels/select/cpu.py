@@ -38,15 +38,22 @@ def _products(q: Tensor, keys: Tensor, count: int) -> Tensor:
         products = torch.bmm(q, keys.to(q.dtype).transpose(1, 2))
     else:
         cut = keys.shape[1] // WHOLE * WHOLE
-        rest = torch.bmm(q.float(), keys[:, cut:].float().transpose(1, 2)).to(q.dtype)
-        each = torch.stack([rows @ some.to(q.dtype).T for rows, some in zip(q, keys[:, :cut], strict=True)])
-        products = torch.cat((each, rest), dim=2)
+        products = torch.bmm(q.float(), keys[:, cut:].float().transpose(1, 2))
+        if cut:
+            each = torch.stack([rows @ some.to(q.dtype).T for rows, some in zip(q, keys[:, :cut], strict=True)])
+            products = torch.cat((each.float(), products), dim=2)
     return products.to(exact(q)).view(keys.shape[0], count, -1, keys.shape[1]).transpose(0, 1)
 
 
-def _outside(low: Tensor, high: Tensor, width: int) -> Tensor:
-    columns = torch.arange(width, device=low.device)
-    return ((columns < low[:, None]) | (columns >= high[:, None]))[:, None, :]
+def _hide(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """x [S, ..., M] with -inf in each row's columns before ``low`` [S] and from ``high`` on; in place."""
+    if len(x) == 1 and not x.is_cuda:  # two slices cost a tenth of a mask; on a GPU their ends would have to be fetched
+        x[..., : int(low)] = -math.inf
+        x[..., max(0, int(high)) :] = -math.inf
+        return x
+    columns = torch.arange(x.shape[-1], device=low.device)
+    outside = (columns < low[:, None]) | (columns >= high[:, None])
+    return x.masked_fill_(outside.view(len(x), *(1,) * (x.dim() - 2), -1), -math.inf)
 
 
 def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> Tensor:
@@ -54,16 +61,13 @@ def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> T
     rows = _grouped(q, summary.shape[0])
     if kind == "minmax":
         rows = torch.cat((rows.clamp(min=0), rows.clamp(max=0)), dim=2)
-    products = _products(rows, summary, q.shape[0]).amax(dim=2)
-    return products.masked_fill_(_outside(low, high, summary.shape[1]), -math.inf)
+    return _hide(_products(rows, summary, q.shape[0]).amax(dim=2), low, high)
 
 
 def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tensor:
     """[S, KV, N]."""
-    outside = _outside(low, high, k.shape[1])
-    logits = _products(_grouped(q, k.shape[0]), k, q.shape[0]) * scale
-    votes = torch.softmax(logits.masked_fill_(outside[:, :, None], -math.inf), dim=3).sum(dim=2)
-    return votes.masked_fill_(outside, -math.inf)
+    logits = _products(_grouped(q, k.shape[0]), k, q.shape[0]).mul_(scale)
+    return _hide(torch.softmax(_hide(logits, low, high), dim=3).sum(dim=2), low, high)
 
 
 def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Tensor:

@@ -46,10 +46,12 @@ def _arguments(options: argparse.Namespace) -> list[str]:
     return [*named, "--threads", str(options.threads), *rest]
 
 
-def measure(arguments: Sequence[str], say: Callable[[str], None]) -> dict[str, Any]:
+def measure(
+    arguments: Sequence[str], say: Callable[[str], None], module: str = "assistant.model.bench_kernels"
+) -> dict[str, Any]:
     """The child's report. Raises `CommandError` with its last words when it breaks off."""
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = python_command("assistant.model.bench_kernels", *arguments)
+    command = python_command(module, *arguments)
     with subprocess.Popen(command, **pipes, text=True, encoding="utf-8", errors="replace") as child:
         assert child.stdout is not None
         lines: list[str] = []

@@ -103,11 +103,13 @@ async def _next_edits(rounds: int, folder: Path, model: str, threads: int, say: 
     }
 
 
-async def time_cancels(rounds: int, model: str, threads: int, say: Callable[[str], None]) -> dict[str, Any]:
+async def time_cancels(
+    rounds: int, model: str, threads: int, say: Callable[[str], None], device: str = "auto"
+) -> dict[str, Any]:
     """From the moment a request is cancelled to the moment the engine has nothing to do."""
     text = read_source(SAMPLE)
     times = []
-    async with local_completer(model, threads) as (engine, _, _):
+    async with local_completer(model, threads, device) as (engine, _, _):
         low, high = CANCEL_AFTER_S
         for index in range(rounds):
             say(f"cancelling {index + 1} of {rounds}")

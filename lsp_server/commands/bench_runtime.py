@@ -36,6 +36,11 @@ TITLES = {
     "keystroke_ten": "ten typed tokens to 24 tokens",
     "edit_above": "an edit 100 tokens above to 24 tokens",
 }
+DRAFTS = {
+    "ngram": "caches mixed in, drafts where they pay",
+    "exit": "no caches, one draft from the last exit each",
+    "plain": "no drafts, no caches",
+}
 COMPLETIONS, CURSORS, CANCELS, STARTS = 60, 300, 60, 3
 
 
@@ -58,10 +63,14 @@ def run(
             report = _race(path.resolve(), against, rounds, quick, model, device, status.update)
             texts = bench_infill.readable(sorted(path.resolve().rglob("*.py")))
             places = bench_infill.cursors(path.resolve(), texts, CURSORS)
-            report |= asyncio.run(_product(places, texts, model, threads, status.update))
+            report |= asyncio.run(
+                _product(places, texts, (model, threads, device if device == "cuda" else "auto"), status.update)
+            )
         report["ratios"] = _ratios(report, 1, "")
         report["ratios_all_cores"] = _ratios(report, report["cores"], "_all_cores")
-        report["growth"] = _growth(report["races"])
+        report["growth"] = [
+            row for model in dict.fromkeys(r["model"] for r in report["races"]) for row in _growth(report["races"], model)
+        ]
         if plot is not None:
             plot.write_text(_picture(report["races"]), encoding="utf-8")
     except (CommandError, EngineError, OSError) as error:
@@ -104,20 +113,21 @@ def _listen(stream: Any, lines: list[str], say: Callable[[str], None]) -> None:
 
 
 async def _product(
-    places: Sequence[bench_infill.Cursor], texts: dict[str, str], model: str, threads: int, say: Callable[[str], None]
+    places: Sequence[bench_infill.Cursor], texts: dict[str, str], engine_of: tuple[str, int, str], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Start, memory, completions and cancels of the engine process as editors have it."""
+    """Start, memory, completions and cancels of the engine process as editors have it; its model, threads and device."""
+    model, threads, device = engine_of
     say("starting engines")
-    starts = [await _cold_start(model, threads) for _ in range(STARTS)]
+    starts = [await _cold_start(model, threads, device) for _ in range(STARTS)]
     totals = []
-    async with local_completer(model, threads) as (engine, completer, info):
+    async with local_completer(model, threads, device) as (engine, completer, info):
         for number, place in enumerate(places[:COMPLETIONS]):
             say(f"completing {number + 1} of {COMPLETIONS}")
             totals.append((await completer.complete(place.snapshot, Config(), Cancel())).timings.total)
         memory = bench_latency.resident_mb(engine.pid)
         await bench_infill.teach(engine, texts)
         shown = await bench_shown.measure(engine, places, say)
-    cancels = await bench_latency.time_cancels(CANCELS, model, threads, say)
+    cancels = await bench_latency.time_cancels(CANCELS, model, threads, say, device)
     return {
         "runner": info.runner,
         "cold_start_s": percentile(starts, 50),
@@ -128,10 +138,10 @@ async def _product(
     }
 
 
-async def _cold_start(model: str, threads: int) -> float:
+async def _cold_start(model: str, threads: int, device: str) -> float:
     """Seconds from the spawn of an engine to its first token."""
     started = time.perf_counter()
-    engine = EngineClient(model=model, threads=threads)
+    engine = EngineClient(model=model, threads=threads, device=device)
     await engine.start()
     try:
         await engine.wait_ready(LOAD_TIMEOUT_S)
@@ -158,16 +168,20 @@ def _ratios(report: dict[str, Any], threads: int, name: str) -> dict[str, dict[s
     return found
 
 
-def _growth(races: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """What a token of the checkpoint takes on one thread and the bytes it reads, both over those at the shortest context."""
-    rows = [race for race in races if race["threads"] == 1 and race["model"] == races[0]["model"]]
+def _growth(races: Sequence[dict[str, Any]], model: str) -> list[dict[str, Any]]:
+    """What a token of a model takes on one thread and the bytes it reads, of attention alone too, over those at the shortest
+    context.
+    """
+    rows = [race for race in races if race["threads"] == 1 and race["model"] == model]
     base = rows[0]
     return [
         {
+            "model": model,
             "length": row["length"],
             "ms": row["times"]["sotto"]["decode_plain"]["median_ms"],
             "time": row["times"]["sotto"]["decode_plain"]["median_ms"] / base["times"]["sotto"]["decode_plain"]["median_ms"],
             "bytes": row["bytes_a_token"] / base["bytes_a_token"],
+            "attention_bytes": row["length"] / base["length"],
         }
         for row in sorted(rows, key=lambda one: int(one["length"]))
     ]
@@ -188,13 +202,17 @@ def _print(report: dict[str, Any]) -> None:
     table = Table(title="the engine as shipped", show_header=False)
     for cores, name in (("1 thread", ""), (f"{report['cores']} threads", "_all_cores")):
         drafts, again = report["drafts" + name], report["rewriting" + name]
-        for kind, what in (("ngram", "n-gram drafts verified"), ("plain", "no drafts, no caches")):
+        for kind, what in DRAFTS.items():
+            if kind not in drafts:
+                continue
             table.add_row(f"a token, {what}, {cores}", f"{drafts[kind]['ms_per_token']:.2f} ms", _passes(drafts[kind]))
         rewritten = f"{again['drafted_ms']:.2f} ms", f"{again['plain_ms']:.2f} without"
         table.add_row(f"rewriting with the old text as draft, {cores}", *rewritten)
     for row in report["growth"]:
-        grown = f"{row['time']:.1f} times the first, for {row['bytes']:.1f} times the bytes"
-        table.add_row(f"a token behind {row['length']:,} others", f"{row['ms']:.2f} ms", grown)
+        grown = (
+            f"{row['time']:.1f} times the first; bytes {row['bytes']:.1f}, attention's own {row['attention_bytes']:.0f} times"
+        )
+        table.add_row(f"{row['model']}, a token behind {row['length']:,} others", f"{row['ms']:.2f} ms", grown)
     agrees = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in report["acceptance"].items())
     table.add_row("exits that agree with the last layer", agrees, "")
     if (head := report["stop_head"]) is not None:

@@ -6,11 +6,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assistant.service import Completer
-from assistant.types import ModelInfo, Snapshot, Trigger
-from lsp_server.engine import EngineClient
-from telemetry.ids import new_id
+if TYPE_CHECKING:  # half of the commands need none of it
+    from assistant.service import Completer
+    from assistant.types import ModelInfo, Snapshot
+    from lsp_server.engine import EngineClient
 
 LOAD_TIMEOUT_S = 60.0
 """A cold disk and a busy machine: torch alone took 9 s to import once here, 1.5 s usually."""
@@ -42,9 +43,15 @@ class CommandError(Exception):
 
 
 @asynccontextmanager
-async def local_completer(model: str, threads: int) -> AsyncIterator[tuple[EngineClient, Completer, ModelInfo]]:
+async def local_completer(
+    model: str, threads: int, device: str = "auto"
+) -> AsyncIterator[tuple[EngineClient, Completer, ModelInfo]]:
     """Start an engine, wait for its weights, stop it at the end. Raises `assistant.types.EngineError` with one sentence."""
-    engine = EngineClient(model=model, threads=threads)
+    from assistant.service import Completer
+    from lsp_server.engine import EngineClient
+    from telemetry.ids import new_id
+
+    engine = EngineClient(model=model, threads=threads, device=device)
     await engine.start()
     try:
         info = await engine.wait_ready(LOAD_TIMEOUT_S)
@@ -78,6 +85,8 @@ def project_root(path: Path) -> Path:
 
 def invoked_snapshot(path: Path, text: str, offset: int) -> Snapshot:
     """A snapshot as an editor would send it for a completion asked for by hand."""
+    from assistant.types import Snapshot, Trigger
+
     full = path.resolve()
     return Snapshot(
         uri=full.as_uri(),

@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "block_select": {"sink": 3, "window": 20, "blocks": 3, "block": 8, "refresh": 4},
     "token_select": {"sink": 3, "window": 20, "tokens": 17, "refresh": 5, "alike": 0.3},
     "hip": {"sink": 3, "window": 20, "stages": ((16, 64), (4, 24), (2, 12)), "refresh": 4},
+    "act": {"stretch": 16, "every": 2, "most": 0.02},
 }
 MORE: list[tuple[str, dict[str, Any]]] = [
     ("block_select", {"summary": "minmax"}),
@@ -40,6 +41,8 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("razor", {"least": 41}),
     ("block_select", {"least": 63}),
     ("token_select", {"least": 70}),
+    ("act", {"heads": (True, False), "share": 0.0}),
+    ("act", {"least": 41, "most": 0.011}),
 ]
 KINDS: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in POLICIES] + MORE
 
@@ -123,6 +126,7 @@ def test_a_budget_above_the_length_is_dense(name: str) -> None:
         "block_select": {"blocks": 40, "block": 8, "sink": 0, "window": 8},
         "token_select": {"tokens": N, "sink": 0, "window": 1},
         "hip": {"stages": ((16, 512), (4, 512)), "sink": 0, "window": 16},
+        "act": {"share": 1.0},
     }
     problem = _problem(130, N)
     policy = make(name, **{"least": 0, **SMALL[name], **large[name]})
@@ -142,6 +146,31 @@ def test_a_selection_looks_at_few_keys_and_finds_the_needle() -> None:
         seen = policy.explain().seen
         assert bool(seen[:, 0, 77].all()), name
         assert policy.explain().tokens_read() < 60
+
+
+def test_keys_that_draw_too_much_are_calmed_and_the_first_is_not() -> None:
+    """Keys 0, 9 and 20 of one key head get half of all weight; from the second stretch on 9 and 20 keep a tenth of theirs."""
+    q, k, v = _tensors()
+    direction = q[0].mean(dim=0)
+    k = 0.1 * k
+    k[0, [0, 9, 20]] = direction
+    policy = make("act", stretch=32, every=4, most=0.1, share=0.1, least=0)
+    policy.attend(Problem(q, k, v))
+    calmed = policy.explain().calmed
+    assert calmed is not None
+    assert [calmed[0, t].nonzero()[:, 0].tolist() for t in (31, 32, 64, 149)] == [[], [9, 20], [9, 20], [9, 20]]
+    assert not bool(calmed[1].any())
+    assert "keep 0.1 of their weight" in policy.reason
+
+
+def test_what_was_asked_is_taken_over_with_the_keys() -> None:
+    honest, copy = make("act", least=0, **SMALL["act"]), make("act", least=0, **SMALL["act"])
+    honest.attend(_problem(0, 100))
+    copy.take_over(honest, 90)
+    honest.crop(90)
+    for row in range(90, 130):
+        _close(copy.attend(_problem(row, row + 1)), honest.attend(_problem(row, row + 1)))
+    assert copy.explain().calmed is not None
 
 
 def test_a_choice_is_used_again_until_its_stretch_ends() -> None:

@@ -8,11 +8,18 @@ from types import ModuleType
 import pytest
 import torch
 
+from kernels.attention import compiled
 from kernels.attention import reference as attention
 from kernels.attention.spec import Heads, Spec
 from kernels.quantize import reference
 
 BACKENDS = ["cpu", "gpu"]
+
+
+@pytest.fixture(autouse=True)
+def torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled code has tests of its own."""
+    monkeypatch.setattr(compiled, "_ready", lambda: None)
 
 
 def _backend(folder: str, name: str) -> ModuleType:

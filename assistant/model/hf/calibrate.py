@@ -1,4 +1,5 @@
-"""Find the heads of a checkpoint that retrieve, from random tokens alone (RazorAttention, arXiv 2407.15891, section 3.2).
+"""Find the heads of a checkpoint that retrieve, from random tokens alone: by scores (RazorAttention, arXiv 2407.15891, section
+3.2), for duo by trained gates (`gates`) where that is a matter of minutes.
 
     python -m assistant.model.hf.calibrate --model DIR_OR_ID --attention razor --out DIR
 
@@ -12,7 +13,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assistant.model.hf import heads
+from assistant.model.hf import gates, heads
 from assistant.model.hf.engine import HubEngine
-from assistant.model.hf.files import CheckpointFiles, is_transformers
+from assistant.model.hf.files import is_transformers
 from assistant.model.hf.load import load
 from assistant.model.hf.locate import locate
 from assistant.model.hf.runner import HubRunner, HubSlot, Way
@@ -93,36 +94,55 @@ def scores(engine: HubEngine, runner: HubRunner, seed: int = 0) -> tuple[Tensor,
     return induction, echo
 
 
-def retrieving(induction: Tensor, echo: Tensor, share: float) -> list[list[bool]]:
-    """The ``share`` of heads with the greatest induction, and `ECHO` of them with the greatest echo, as flags."""
-    full = torch.zeros(induction.numel(), dtype=torch.bool)
-    full[induction.flatten().topk(max(1, math.ceil(share * full.numel()))).indices] = True
-    full[echo.flatten().topk(max(1, math.ceil(ECHO * full.numel()))).indices] = True
-    flags: list[list[bool]] = full.view(induction.shape).tolist()
+def retrieving(strength: Tensor, echo: Tensor | None, share: float) -> list[list[bool]]:
+    """The ``share`` of heads with the greatest ``strength``, and `ECHO` of them with the greatest echo, as flags."""
+    full = torch.zeros(strength.numel(), dtype=torch.bool)
+    full[strength.flatten().topk(max(1, math.ceil(share * full.numel()))).indices] = True
+    if echo is not None:
+        full[echo.flatten().topk(max(1, math.ceil(ECHO * full.numel()))).indices] = True
+    flags: list[list[bool]] = full.view(strength.shape).tolist()
     return flags
 
 
-def calibrate(folder: Path, policy: str, out: Path) -> dict[str, Any]:
+def found(
+    engine: HubEngine, runner: HubRunner, policy: str, say: Callable[[str], None] = lambda text: None
+) -> tuple[list[list[bool]], dict[str, Any]]:
+    """Flags of the key heads that must see everything under ``policy``, and how they were found. Raises `EngineError`.
+
+    Gates are trained for ``duo`` where the model's device does it in reasonable time; else scores decide.
+    """
+    induction, echo = scores(engine, runner)
+    told: dict[str, Any] = {"keyHeads": induction.numel(), "strongest": round(float(induction.max()), 4), "by": "scores"}
+    length, steps = gates.plan(engine, runner)
+    if policy == "duo" and gates.affordable(runner, length, steps):
+        trained = gates.optimise(engine, runner, length, steps, say)
+        told |= {"by": "gates", "loss": [round(trained.losses[0], 4), round(trained.losses[-1], 4)]}
+        told["gates"] = [[round(gate, 3) for gate in layer] for layer in trained.gates.tolist()]
+        strength = trained.gates + 1e-3 * induction  # among gates that are all shut the scores decide
+        return retrieving(strength, None, _share(runner, policy)), told
+    if policy == "duo":
+        told["why"] = f"{steps} steps of training gates would take hours here: a GPU does it in minutes"
+    return retrieving(induction, echo, _share(runner, policy)), told
+
+
+def _share(runner: HubRunner, policy: str) -> float:
+    """The share of key heads that retrieve."""
+    shape = runner.model.config.get_text_config(decoder=True)
+    shared = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
+    return DUO_SHARE if policy == "duo" else min(MOST_SHARE, SHARE * shape.num_attention_heads / shared)
+
+
+def calibrate(folder: Path, policy: str, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Find the heads for ``policy`` and keep them in ``out``; what was found, for the user. Raises `EngineError`."""
     if not is_transformers(folder):
         raise EngineError("only a checkpoint that transformers loads has an `attention` to calibrate")
     engine, info = load(folder, lambda: None)
     runner = engine.hub_runner
     assert isinstance(runner, HubRunner)
-    induction, echo = scores(engine, runner)
-    queries = int(CheckpointFiles(folder).text_config("num_attention_heads") or induction.shape[1])
-    share = DUO_SHARE if policy == "duo" else min(MOST_SHARE, SHARE * queries / induction.shape[1])
-    flags = retrieving(induction, echo, share)
+    flags, told = found(engine, runner, policy, say)
     path = heads.write(out, info.sha256, info.name, policy, flags)
     full = sum(flag for layer in flags for flag in layer)
-    return {
-        "model": info.name,
-        "attention": policy,
-        "keyHeads": induction.numel(),
-        "retrieving": full,
-        "strongest": round(float(induction.max()), 4),
-        "file": str(path),
-    }
+    return {"model": info.name, "attention": policy, "retrieving": full, "file": str(path), **told}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,11 +152,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:
-        answer, code = calibrate(locate(options.model), options.attention, options.out), 0
+        answer, code = calibrate(locate(options.model), options.attention, options.out, _say), 0
     except EngineError as error:
         answer, code = {"error": str(error)}, 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return code
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ caches are mixed in. Knows a runner and a tokenizer; loads neither torch nor tra
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,11 +20,14 @@ from assistant.model.hf.tokenizer import HubTokenizer
 from assistant.model.kv_cache import Context, SlotPool
 from assistant.model.output import Output
 from assistant.model.running import Running
+from assistant.model.tokenizer import Tokenizing
 from assistant.model.window import Prompt, fit
-from assistant.types import Chunk, EngineError, GenerateRequest, OpenFile, ScoreRequest
+from assistant.types import Chunk, EngineError, GenerateRequest, OpenFile, Part, ScoreRequest
 
 SLOTS = 2
 """Contexts kept: the file that is written, and the one before it. Each may take a hundred megabytes."""
+RETRIEVING = 0.5
+"""The part of a request's budget in which a text that exceeds the window may be searched."""
 
 
 class NoCaches(Caches):
@@ -58,6 +62,9 @@ class HubRunning(Running, Protocol):
     def context(self, attention: str = "") -> Context:
         """An empty one in which attention looks at what ``attention`` names; as the engine was started where it is empty."""
 
+    def retrieves(self, attention: str) -> bool:
+        """Whether ``attention`` looks for the lines of a text that exceeds the window."""
+
     @property
     def crops(self) -> bool:
         """Whether the end of a context can be taken back: drafts need it."""
@@ -65,6 +72,16 @@ class HubRunning(Running, Protocol):
     @property
     def chunk(self) -> int:
         """Tokens of one prefill pass."""
+
+
+class Shortening(Protocol):
+    """What cuts a text by what the model looks at: `retrieve.Retriever`."""
+
+    def begin(self, last: str, seconds: float, cancelled: Callable[[], bool]) -> None:
+        """Another request, whose prompt ends with ``last``."""
+
+    def cut(self, part: Part, tokenizer: Tokenizing, share: int) -> str:
+        """What survives of ``part``, as `assistant.model.window.cut` does."""
 
 
 class HubEngine(Engine):
@@ -89,6 +106,8 @@ class HubEngine(Engine):
         self._pools: dict[str, SlotPool[Context]] = {}
         self.use(runner)
         self._lookup = Lookup(context + 1)
+        self.retriever: Shortening | None = None
+        self._wanted: Callable[[], bool] = bool
 
     def use(self, runner: Running) -> None:
         """See `Engine`."""
@@ -116,6 +135,7 @@ class HubEngine(Engine):
         self, request: GenerateRequest, cancelled: Callable[[], bool] = bool, received: float | None = None
     ) -> Iterator[Chunk]:
         """See `Engine`."""
+        self._wanted = cancelled
         return super().generate(request if self.hub_runner.crops else replace(request, draft=""), cancelled, received)
 
     def _prompt(self, request: GenerateRequest | ScoreRequest, reserve: int) -> Prompt:
@@ -128,10 +148,21 @@ class HubEngine(Engine):
                 raise EngineError(f"the conversation takes {len(prompt.ids)} tokens, but only {room} fit: shorten it")
         else:
             room = self.context - self._reserve(reserve) - len(begin)
-            prompt = fit(request.parts, self.tokenizer, room, request.heal, self._end)
+            prompt = fit(request.parts, self.tokenizer, room, request.heal, self._end, self._shorten(request))
             prompt = Prompt([*begin, *prompt.ids], prompt.tail)
         self._lookup.begin()
         return prompt
+
+    def _shorten(self, request: GenerateRequest | ScoreRequest) -> Callable[[Part, Tokenizing, int], str] | None:
+        """How a text that exceeds the window is cut, where `attention` says that it is not to be cut as usual."""
+        attention, seconds = "", math.inf
+        cancelled: Callable[[], bool] = bool
+        if isinstance(request, GenerateRequest):
+            attention, seconds, cancelled = request.attention, request.budget_ms / 1000 * RETRIEVING, self._wanted
+        if self.retriever is None or not request.parts or not self.hub_runner.retrieves(attention):
+            return None
+        self.retriever.begin(request.parts[-1].text, seconds, cancelled)
+        return self.retriever.cut
 
     def _hole(self, file: OpenFile | None) -> None:
         """No cache is mixed in."""

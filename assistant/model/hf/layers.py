@@ -51,13 +51,13 @@ class HeldLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.held.crop(length)
 
     def copy_head(self, other: HeldLayer, length: int) -> None:
-        """Become the first ``length`` tokens of another layer of the same kind; the policy begins anew."""
+        """Become the first ``length`` tokens of another layer of the same kind."""
         if isinstance(self.held, Growing) and isinstance(other.held, Growing):
             self.held.copy_head(other.held, length)
         elif isinstance(self.held, Ring) and isinstance(other.held, Ring):
             self.held.copy(other.held)
             self.held.crop(length)
-        self.policy.crop(0)
+        self.policy.take_over(other.policy, length)
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing: room is made when something is written."""

@@ -45,14 +45,24 @@ def load(
     layers = int(model.config.get_text_config(decoder=True).num_hidden_layers)
     from assistant.model.hf.attention import Attention
     from assistant.model.hf.choose_way import TOKENS, choose_way
+    from assistant.model.hf.retrieve import Retriever
     from assistant.model.hf.runner import HubRunner
 
     identity = files.identity()
     known = heads.read(calibrated, identity)
     ours = Attention()
-    runner = HubRunner(model, context, ours, lambda text: AttentionPlan.read(text, layers, known), attention, tight)
+
+    def plan(text: str) -> AttentionPlan:
+        """Read once for each setting, so what it loses is told once."""
+        read = AttentionPlan.read(text, layers, known)
+        for loss in read.losses:
+            log.warning("attention in texts longer than its budget: %s", loss)
+        return read
+
+    runner = HubRunner(model, context, ours, plan, attention, tight)
     choose_way(runner, ours, (tokenizer.encode(SAMPLE) * TOKENS)[:TOKENS])
     engine = HubEngine(runner, tokenizer, context, layers, count_step=count_step)
+    engine.retriever = Retriever(runner, tokenizer.begin, context)
     info = ModelInfo(
         name=folder.name,
         family=files.family,

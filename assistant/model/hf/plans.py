@@ -15,7 +15,7 @@ from assistant.types import EngineError
 if TYPE_CHECKING:
     from kernels.policies.base import Policy
 
-DENSE, RING = "dense", "sink_window"
+DENSE, RING, RETRIEVAL = "dense", "sink_window", "infini_retri"
 _LAYERS = re.compile(r"(\d+)(?:-(\d+))?=(\w+)")
 
 
@@ -35,10 +35,14 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class AttentionPlan:
-    """A plan for each layer, from first to last. ``text`` is the setting it was read from."""
+    """A plan for each layer, from first to last. ``text`` is the setting it was read from.
+
+    ``retrieves``: a text that exceeds the window is not cut at one place but keeps the lines that are looked at.
+    """
 
     text: str
     layers: tuple[LayerPlan, ...]
+    retrieves: bool = False
 
     @classmethod
     def read(cls, text: str, layers: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> AttentionPlan:
@@ -48,14 +52,22 @@ class AttentionPlan:
         saying which names there are or what has to be calibrated first.
         """
         first, *others = [word.strip() for word in (text or DENSE).split(",")]
-        names = [first] * layers
+        retrieves = first == RETRIEVAL
+        names = [DENSE if retrieves else first] * layers
         for word in others:
             found = _LAYERS.fullmatch(word)
             if found is None:
                 raise EngineError(f"`attention` cannot be read at {word!r}; write a name, and layers as in {first},0-1=dense")
             begin, end = int(found[1]), int(found[2] or found[1])
             names[begin : end + 1] = [found[3]] * len(names[begin : end + 1])
-        return cls(text, tuple(_layer(name, index, heads) for index, name in enumerate(names)))
+        return cls(text, tuple(_layer(name, index, heads) for index, name in enumerate(names)), retrieves)
+
+    @property
+    def losses(self) -> list[str]:
+        """What is known to be lost where the budgets of these policies are exceeded."""
+        from kernels.policies.registry import LOSSES
+
+        return [f"{name}: {LOSSES[name]}" for name in dict.fromkeys(layer.name for layer in self.layers) if name in LOSSES]
 
     @property
     def is_dense(self) -> bool:
@@ -66,7 +78,7 @@ def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]])
     from kernels.policies.registry import CALIBRATED, POLICIES
 
     if name not in POLICIES:
-        raise EngineError(f"`attention` knows no {name!r}; choose from {', '.join(POLICIES)}")
+        raise EngineError(f"`attention` knows no {name!r}; choose from {', '.join((*POLICIES, RETRIEVAL))}")
     if name not in CALIBRATED:
         return LayerPlan(name)
     if name not in heads:

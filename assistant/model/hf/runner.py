@@ -51,6 +51,7 @@ class HubSlot(Context):
                 self.layers.append(HeldLayer(Growing(most), layer.make()))
         self.cache = Cache(layers=list(self.layers))
 
+    @torch.inference_mode()
     def truncate(self, length: int) -> None:
         """To ``length`` tokens; to none where a layer has passed by what they see."""
         length = length if all(layer.can_go_back(length) for layer in self.layers) else 0
@@ -58,6 +59,7 @@ class HubSlot(Context):
         for layer in self.layers:
             layer.go_back(length)
 
+    @torch.inference_mode()
     def _copy(self, other: Context, length: int) -> None:
         assert isinstance(other, HubSlot)
         if not all(layer.can_go_back(length) for layer in other.layers):
@@ -122,9 +124,13 @@ class HubRunner:
     def context(self, attention: str = "") -> Context:
         """An empty one. Raises `EngineError` where ``attention`` names nothing that this model can do."""
         plan = self._plan_of(attention or self._usual)
-        if self.way is not Way.OURS and not plan.is_dense:
+        if self.way is not Way.OURS and not (plan.is_dense and not plan.retrieves):
             raise EngineError(f"`attention` can only be {DENSE} with this model: {self.way.value}")
         return HubSlot(plan, self.most, self.tight) if self.crops else StateSlot()
+
+    def retrieves(self, attention: str = "") -> bool:
+        """Whether the words of a setting ask to look for the lines of a text that exceeds the window."""
+        return self._plan_of(attention or self._usual).retrieves
 
     @property
     def crops(self) -> bool:
@@ -180,6 +186,12 @@ class HubRunner:
         slot.cache = begun
         return np.concatenate(found)[-rows:]
 
+    def stream_of(self, ids: Sequence[int], slot: HubSlot, rows: int) -> Tensor:
+        """[rows, D] what the output layer sees of the last ``rows`` of one pass into an empty slot; gradients pass."""
+        self._attention.layers = slot.layers
+        self._forward(ids, 0, slot.cache, rows)
+        return self._seen.reshape(-1, self._seen.shape[-1])[-rows:]
+
     def stream(self) -> Floats:
         """[D] what the output layer saw of the last row of the last pass."""
         stream: Floats = self._seen.reshape(-1, self._seen.shape[-1])[-1].float().cpu().numpy()
@@ -201,7 +213,7 @@ class HubRunner:
             told["past_key_values"] = cache
         answer = self.model(**told, use_cache=self.way is not Way.ALONE)
         self._made = getattr(answer, "past_key_values", None) or getattr(answer, "cache_params", None)
-        logits: Floats = answer.logits[0, -rows:].float().cpu().numpy()
+        logits: Floats = answer.logits[0, -rows:].detach().float().cpu().numpy()
         return logits
 
     def _extras(self, start: int, count: int, rows: int) -> dict[str, Any]:

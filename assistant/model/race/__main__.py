@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.model import checkpoint
+from assistant.model import checkpoint, devices
 from assistant.model.race import measure, places, shapes
 from assistant.model.race.measure import Times
 from assistant.model.race.runners import RACERS, Ours, Racer, cores, runner_of
@@ -43,6 +43,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     against = frozenset(name for name in options.against.split(",") if name)
     if unknown := against - RACERS.keys():
         raise EngineError(f"nobody is called {min(unknown)}; choose from {', '.join(sorted(RACERS))}")
+    if options.device == "cuda" and (why := devices.missing()):
+        raise EngineError(why)
     lengths = [int(length) for length in options.lengths.split(",") if length]
     folder = Path(options.model).expanduser() if options.model else checkpoint.default_folder()
     texts = places.read(options.path)
@@ -66,9 +68,13 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
 
 
 def _heats(lengths: Sequence[int], rounds: int) -> list[tuple[int, int, int]]:
-    """(tokens of context, rounds, threads) of each race."""
-    heats = [(CONTEXT, rounds), *((length, LONG_ROUNDS) for length in lengths)]
-    return [(length, count, threads) for length, count in heats for threads in sorted({1, cores()})]
+    """(tokens of context, rounds, threads) of each race; the long ones, for how costs grow, on one thread: 8,192 tokens of 45 M
+    parameters take the others minutes.
+    """
+    return [
+        *((CONTEXT, rounds, threads) for threads in sorted({1, cores()})),
+        *((length, LONG_ROUNDS, 1) for length in lengths),
+    ]
 
 
 def _race(

@@ -38,6 +38,9 @@ class Racer(Protocol):
     def more(self, count: int) -> float:
         """Seconds for ``count`` further tokens, one by one, greedy."""
 
+    def settle(self, ids: Sequence[int]) -> None:
+        """Have the cache hold ``ids``, where one is kept between calls."""
+
     def typed(self, ids: Sequence[int], count: int) -> float:
         """Seconds to ``count`` tokens after ``ids``, most of which the cache holds from the call before."""
 
@@ -75,6 +78,9 @@ class Ours:
         for _ in range(count):
             self._step([self._last])
         return time.perf_counter() - started
+
+    def settle(self, ids: Sequence[int]) -> None:
+        self.typed(ids, 1)
 
     def typed(self, ids: Sequence[int], count: int) -> float:
         shared = next((i for i, (a, b) in enumerate(zip(self._slot.ids, ids, strict=False)) if a != b), len(ids) - 1)
@@ -127,6 +133,9 @@ class LlamaCpp:
             next(self._tokens)
         return time.perf_counter() - started
 
+    def settle(self, ids: Sequence[int]) -> None:
+        self.typed(ids, 1)
+
     def typed(self, ids: Sequence[int], count: int) -> float:
         return self._begin(ids) + self.more(count - 1)
 
@@ -163,6 +172,9 @@ class Transformers:
     def more(self, count: int) -> float:
         """One longer call, less what the prompt took in the call before."""
         return max(1e-6, self._generate(self._ids, 1 + count) - self._first)
+
+    def settle(self, ids: Sequence[int]) -> None:
+        pass
 
     def typed(self, ids: Sequence[int], count: int) -> float:
         return self._generate(list(ids), count)

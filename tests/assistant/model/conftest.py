@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from assistant.model.checkpoint import Checkpoint, load
+from assistant.model.pace import Pace
 from tests.assistant.model import tiny
 
 
@@ -26,3 +28,11 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def loaded(tiny_checkpoint: Path) -> Checkpoint:
     return load(tiny_checkpoint)
+
+
+@pytest.fixture
+def untimed() -> Iterator[None]:
+    """Drafts are as long as the share of right ones says: how long passes take here and now is not looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pace, "took", lambda *_: None)
+        yield

@@ -115,6 +115,7 @@ def answer(engine: Engine, draft: str = "", ends: tuple[str, ...] = ()) -> tuple
     return "".join(chunk.text for chunk in chunks), chunks[-1].finish
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_draft_saves_passes_and_changes_no_text(loaded: Checkpoint) -> None:
     steps = [0]
 

@@ -129,6 +129,7 @@ def test_decoding_equals_the_plain_loop_while_a_user_types(loaded: Checkpoint, e
     assert different > len(PLACES) // 2
 
 
+@pytest.mark.usefixtures("untimed")
 def test_drafts_change_no_token(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """240 prompts, each step by step and with drafts: the same text and end in fewer passes, probabilities but for rounding."""
     passes = {0: 0, 4: 0}

@@ -65,6 +65,7 @@ def test_a_warm_cache_and_a_fresh_one_say_the_same_to_the_last_bit(shipped: Chec
         assert said(warm, request)[:2] == said(fresh, request)[:2]
 
 
+@pytest.mark.usefixtures("untimed")
 def test_drafts_change_nothing_but_the_number_of_passes(shipped: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = {"drafting": 0, "plain": 0}
 
@@ -76,6 +77,7 @@ def test_drafts_change_nothing_but_the_number_of_passes(shipped: Checkpoint, mon
 
     drafting, plain = counted("drafting"), counted("plain")
     monkeypatch.setattr(plain, "_draft", lambda *_: [])
+    plain.exit_drafts = None
     for place in range(60, len(SOURCE) - 1, 11):
         request = ask(place)
         one, two = said(drafting, request), said(plain, request)
@@ -87,6 +89,7 @@ def test_drafts_change_nothing_but_the_number_of_passes(shipped: Checkpoint, mon
 def test_adversarial_drafts_change_nothing(shipped: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, attacked, rng = engine(shipped), engine(shipped), random.Random(9)
     monkeypatch.setattr(plain, "_draft", lambda *_: [])
+    plain.exit_drafts = None
     vocabulary = [i for i, spelled in enumerate(shipped.tokenizer.token_bytes) if spelled]
 
     def nonsense(_hole: object, ids: list[int], request: GenerateRequest, output: object) -> list[int]:

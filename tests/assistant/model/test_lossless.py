@@ -37,11 +37,13 @@ class Counting:
     def __init__(self, loaded: Checkpoint, fast: bool = True) -> None:
         self.passes = 0
         self.engine = Engine(loaded, runner=fused.load(loaded, wait=True) if fast else None, count_step=self._count)
+        self._exits = self.engine.exit_drafts
 
     def _count(self) -> None:
         self.passes += 1
 
     def said(self, request: GenerateRequest, drafting: bool) -> tuple[str, list[float], object, int]:
+        self.engine.exit_drafts = self._exits if drafting else None
         self.engine._paces = {"caches": Pace(DRAFTED if drafting else 0), "copy": Pace(COPIED if drafting else 0)}
         before = self.passes
         chunks = list(self.engine.generate(request))
@@ -49,6 +51,7 @@ class Counting:
         return "".join(chunk.text for chunk in chunks), logprobs, chunks[-1].finish, self.passes - before
 
 
+@pytest.mark.usefixtures("untimed")
 def test_greedy_answers_of_a_thousand_cuts_are_the_plain_loops() -> None:
     made, code, rng = Counting(checkpoint.load(checkpoint.default_folder())), texts(), random.Random(4)
     passes = {True: 0, False: 0}
@@ -80,6 +83,7 @@ SAMPLED = GenerateRequest(
 )
 
 
+@pytest.mark.usefixtures("untimed")
 def test_the_same_seed_draws_the_same_with_drafts_and_without(random_model: Checkpoint) -> None:
     """A drafted token is taken exactly when the draw that would have been made gives it: all draws are the same."""
     made = Counting(random_model)

@@ -74,7 +74,7 @@ def test_a_trusted_source_decides_and_an_absent_one_has_no_say(source: str) -> N
 
 
 def test_the_end_of_a_hole_shares_what_a_cache_gives_to_the_text_behind_it() -> None:
-    newline, match = 7, Match(3, 4, 1, np.array([7]), np.array([0.8]), 0.2)
+    newline, match = 7, Match(3, 4, 1, np.array([7]), np.array([0.8]), 0.2, 7, 0.8)
     probs = np.full(VOCABULARY, 0.1 / (VOCABULARY - 2), np.float32)
     probs[END], probs[newline] = 0.6, 0.3
     mixture = Mixture(trusting("file"), END)

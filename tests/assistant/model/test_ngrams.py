@@ -58,7 +58,7 @@ def check(model: NgramModel, oracle: Oracle, context: Sequence[int], most: int =
     assert match.probs.sum() + match.rest == pytest.approx(1.0, abs=1e-12)
     if longest:
         counts = oracle.followers(context[len(context) - longest :])
-        assert (match.count, match.kinds) == (sum(counts.values()), len(counts))
+        assert (match.times, match.kinds) == (sum(counts.values()), len(counts))
     return longest
 
 

@@ -38,10 +38,22 @@ def test_they_come_back_when_they_are_right_again() -> None:
 
 @pytest.mark.parametrize(("row", "longest"), [(0.05, 6), (0.4, 3), (0.95, 0)])
 def test_what_rows_cost_shortens_them(row: float, longest: int) -> None:
-    lengths = run(Pace(6), right=2, row=row)
+    lengths = run(Pace(6), right=2, passes=150, row=row)
     assert max(lengths[-10:]) <= longest
     assert (sum(lengths[-10:]) > 0) == (longest > 0)
 
 
 def test_none_where_none_may_be() -> None:
     assert set(run(Pace(0), right=0)) == {0}
+
+
+def test_one_disturbed_pass_ends_no_drafts() -> None:
+    pace = Pace(4)
+    for _ in range(9):
+        pace.took(1, 1.0)
+    before = pace.length()
+    pace.took(1 + before, 50.0)
+    assert pace.length() == before > 0
+    for _ in range(9):
+        pace.took(1 + before, 50.0)
+    assert pace.length() == 0

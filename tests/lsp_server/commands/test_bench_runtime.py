@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from lsp_server import cli
 from lsp_server.commands import bench_runtime
@@ -38,10 +39,11 @@ def test_drafts_are_compared_with_their_plain_decode_on_as_many_threads() -> Non
 
 
 def test_growth_is_that_of_one_thread_beside_the_bytes() -> None:
-    rows = bench_runtime._growth([race(), race(2048, threads=2), race(2048), race(512, "large")])
-    assert [row["length"] for row in rows] == [512, 2048]
+    rows = bench_runtime._growth([race(), race(2048, threads=2), race(2048), race(512, "large")], "m")
+    assert [(row["model"], row["length"]) for row in rows] == [("m", 512), ("m", 2048)]
     assert rows[1]["time"] == pytest.approx(4.0)
     assert rows[1]["bytes"] == pytest.approx(6048 / 4512)
+    assert rows[1]["attention_bytes"] == 4
 
 
 def test_the_picture_shows_every_model_on_one_thread() -> None:
@@ -59,3 +61,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_peer_that_nobody_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "runtime", "--path", str(tmp_path), "--against", "abacus"]) == 2
     assert "abacus" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "runtime", "--path", str(tmp_path), "--quick", "--device", "cuda"]) == 2
+    assert "torch sees no GPU here" in capsys.readouterr().err

@@ -46,6 +46,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         "block_select": {"sink": 4, "window": 16, "blocks": 3, "block": 8},
         "token_select": {"sink": 4, "window": 16, "tokens": 24},
         "hip": {"sink": 4, "window": 16, "stages": ((16, 64), (8, 32))},
+        "act": {"stretch": 16, "every": 2, "most": 0.02},
     }
     monkeypatch.setattr(registry, "make", lambda name, **options: made(name, **{"least": 0, **sizes.get(name, {}), **options}))
 
@@ -116,6 +117,18 @@ def test_a_wrong_name_is_refused_with_the_right_ones(engine: Engines) -> None:
         answer(engine("llama"), ask("x", "hip,0:dense"))
     with pytest.raises(EngineError, match=r"sotto model calibrate --attention duo"):
         answer(engine("llama"), ask("x", "duo"))
+
+
+def test_what_a_policy_is_known_to_lose_is_told_once(
+    checkpoint: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "sotto.engine"):
+        it, _ = load(checkpoint("llama"), lambda: None, "sink_window")
+        for attention in ("", "dense", "sink_window", "token_select"):
+            answer(it, ask("x", attention, 2))
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert "names defined there are not found" in told[0]
 
 
 def test_calibrated_heads_go_to_their_layers() -> None:

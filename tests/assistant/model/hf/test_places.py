@@ -92,6 +92,16 @@ def test_a_model_that_does_not_fit_says_so_and_a_small_memory_shortens_the_conte
     assert fits.free_memory() > 50_000_000
 
 
+def test_what_does_not_fit_is_said_before_anything_is_loaded(checkpoint: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded(*_: object) -> None:
+        raise AssertionError("the weights were loaded")
+
+    monkeypatch.setattr(fits, "free_memory", lambda: 10**6)
+    monkeypatch.setattr("assistant.model.hf.load._model", loaded)
+    with pytest.raises(CheckpointError, match="does not fit"):
+        load(checkpoint("gpt2"), lambda: None, device="cpu")
+
+
 def test_a_container_has_less_than_its_machine(tmp_path: Path) -> None:
     assert fits._quota_free(tmp_path) is None
     (tmp_path / "memory.max").write_text("max\n", "ascii")

@@ -33,6 +33,9 @@ class Clockwork:
         self.ran.append(("more", count))
         return self.pace * count
 
+    def settle(self, ids: Sequence[int]) -> None:
+        self.ran.append(("settle", len(ids)))
+
     def typed(self, ids: Sequence[int], count: int) -> float:
         self.ran.append(("typed", len(ids)))
         return self.pace * count

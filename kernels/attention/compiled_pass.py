@@ -1,0 +1,364 @@
+"""Attention of few query rows over many keys as compiled code: who reads which keys, in which pieces, and how pieces join.
+
+Knows the table that `kernels.attention.compiled` fills in, and addresses. A key head's keys are segments of rows; those are
+cut into pieces that threads take one after another, each with a softmax of its own; `finish` joins them. No row outside a
+segment is ever read. Short segments are copied beside each other first: scattered keys cost a copy, not a call each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from kernels.attention import compiled_tiles as tiles
+from kernels.decode.products import floats, words
+from kernels.decode.team import load, swap
+
+CHUNK = 64
+"""Keys whose scores are made before their values are read: their rows fit the nearest cache."""
+SHORT = 32
+"""Segments of fewer rows are copied."""
+LEAST = 1024
+"""Keys of a piece at least, where there are several threads: a shorter one is not worth another softmax."""
+HALVES, HEADS, GROUP, ROWS, START, UNITS, THREADS = range(7)
+QUERIES, QUERY_HEAD, QUERY_ROW, KEYS, KEY_HEAD, KEY_ROW, VALUES, VALUE_HEAD, VALUE_ROW = range(7, 16)
+FULL, SINK, WINDOW, SIZE, COUNTS, INDICES, WIDTH, OUT, LSE, SCALE = range(16, 26)
+BITS, KEY_SIZES, VALUE_SIZES, SIZE_HEAD, SIZE_ROW = range(26, 31)
+SEGMENTS, FIRSTS, PIECES, TAKEN, OWN, OWN_SIZE, COUNT, NEXT, PART = range(31, 40)
+WORDS = 40
+"""Words of the table. Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, window and blocks).
+
+``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), queries and answers float32; else 0.
+"""
+ALL, PLAN, WORK, FINISH = range(4)
+PIECE = 3
+"""Words of a piece: its key head, and from where to where of the head's keys, counted along the segments."""
+_options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+_inlined, _called = njit(inline="always", **_options), njit(**_options)
+
+
+def own_size(rows: int, d: int, element: int) -> int:
+    """Bytes a piece works in: what it gathered, its softmax, its scores and two chunks of copied rows."""
+    return rows * (d * 4 + 64 + CHUNK * 4) + 2 * CHUNK * d * element
+
+
+@_inlined
+def _add_segment(segments, at, first, low, high):  # type: ignore[no-untyped-def]
+    """Rows ``low`` to ``high``, joined with the segment before where they follow it."""
+    if high <= low:
+        return at
+    if at > first and segments[2 * at - 1] == low:
+        segments[2 * at - 1] = high
+        return at
+    segments[2 * at] = low
+    segments[2 * at + 1] = high
+    return at + 1
+
+
+@_inlined
+def _segments(t, head, at):  # type: ignore[no-untyped-def]
+    """Write down the rows that a key head's queries see; several queries may look past the window's edge of the last."""
+    first, end, segments = at, t[START] + t[ROWS], words(t[SEGMENTS], 1 << 40)
+    full = words(t[FULL], t[HEADS])
+    if full[head]:
+        return _add_segment(segments, at, first, 0, end)
+    sink = min(t[SINK], end)
+    near = max(sink, t[START] - t[WINDOW] + 1)
+    at = _add_segment(segments, at, first, 0, sink)
+    if t[SIZE]:
+        indices = words(t[INDICES] + head * t[WIDTH] * 8, t[WIDTH])
+        for i in range(words(t[COUNTS], t[HEADS])[head]):
+            low, high = indices[i] * t[SIZE], (indices[i] + 1) * t[SIZE]
+            at = _add_segment(segments, at, first, max(low, sink), min(high, near, end))
+    if t[ROWS] > 1 and sink:  # sink and window hide different rows from different queries
+        segments[2 * at], segments[2 * at + 1] = near, end
+        return at + 1
+    return _add_segment(segments, at, first, near, end)
+
+
+@_called
+def plan(at):  # type: ignore[no-untyped-def]
+    """The segments of each key head, the pieces they are cut into, and the queries as floats, scaled."""
+    t = words(at, WORDS)
+    firsts, pieces, segments = words(t[FIRSTS], t[HEADS] + 1), words(t[PIECES], 1 << 40), words(t[SEGMENTS], 1 << 40)
+    total = 0
+    firsts[0] = 0
+    for head in range(t[HEADS]):
+        firsts[head + 1] = _segments(t, head, firsts[head])
+        for s in range(firsts[head], firsts[head + 1]):
+            total += segments[2 * s + 1] - segments[2 * s]
+    wanted = max(LEAST, total // (2 * t[THREADS])) if t[THREADS] > 1 else total + 1
+    count = 0
+    for head in range(t[HEADS]):
+        keys = 0
+        for s in range(firsts[head], firsts[head + 1]):
+            keys += segments[2 * s + 1] - segments[2 * s]
+        parts = max(1, keys // wanted)
+        for part in range(parts):
+            pieces[PIECE * count] = head
+            pieces[PIECE * count + 1] = keys * part // parts
+            pieces[PIECE * count + 2] = keys * (part + 1) // parts
+            count += 1
+    t[COUNT] = count
+    t[NEXT] = 0
+    scale, row = floats(at + SCALE * 8, 1)[0], t[UNITS] * tiles.UNIT * 4
+    for head in range(t[HEADS] * t[GROUP]):
+        for r in range(t[ROWS]):
+            source = t[QUERIES] + head * t[QUERY_HEAD] + r * t[QUERY_ROW]
+            out = t[TAKEN] + ((head // t[GROUP] * t[ROWS] + r) * t[GROUP] + head % t[GROUP]) * row
+            if t[HALVES]:
+                tiles.half_take(source, out, t[UNITS], scale)
+            else:
+                tiles.take(source, out, t[UNITS], scale)
+
+
+@_inlined
+def _tile(left):  # type: ignore[no-untyped-def]
+    """Rows of the next tile."""
+    return 6 if left >= 6 else (4 if left >= 4 else (2 if left >= 2 else 1))
+
+
+@_called
+def _scores(halves, rows, q, q_step, k, k_step, units, count, out, step, ahead):  # type: ignore[no-untyped-def]
+    """out [rows, count] = queries times keys, four keys at a time and then one by one."""
+    whole = count // 4 * 4
+    row = 0
+    while row < rows:
+        take = _tile(rows - row)
+        a, b, c, e = q + row * q_step, out + row * step, k + whole * k_step, out + row * step + whole * 4
+        rest = count - whole
+        if halves:
+            if take == 6:
+                tiles.half_scores_6x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+                tiles.half_scores_6x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+            elif take == 4:
+                tiles.half_scores_4x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+                tiles.half_scores_4x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+            elif take == 2:
+                tiles.half_scores_2x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+                tiles.half_scores_2x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+            else:
+                tiles.half_scores_1x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+                tiles.half_scores_1x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+        elif take == 6:
+            tiles.scores_6x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+            tiles.scores_6x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+        elif take == 4:
+            tiles.scores_4x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+            tiles.scores_4x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+        elif take == 2:
+            tiles.scores_2x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+            tiles.scores_2x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+        else:
+            tiles.scores_1x4(a, q_step, k, k_step, units, whole, b, step, ahead)
+            tiles.scores_1x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
+        row += take
+
+
+@_called
+def _gather(halves, rows, w, w_step, x, x_step, units, count, out, step, ahead):  # type: ignore[no-untyped-def]
+    """out [rows, d] += weights [rows, count] times values [count, d], sixty-four columns at a time."""
+    row = 0
+    while row < rows:
+        take = _tile(rows - row)
+        a = w + row * w_step
+        u = 0
+        while u < units:
+            wide = units - u >= 2
+            shift = u * (64 if halves else 128)
+            b, c, f = x + shift, out + row * step + u * 128, ahead + shift
+            if halves:
+                if take == 6:
+                    if wide:
+                        tiles.half_gather_6x2(a, w_step, b, x_step, count, c, step, f)
+                    else:
+                        tiles.half_gather_6x1(a, w_step, b, x_step, count, c, step, f)
+                elif take == 4:
+                    if wide:
+                        tiles.half_gather_4x2(a, w_step, b, x_step, count, c, step, f)
+                    else:
+                        tiles.half_gather_4x1(a, w_step, b, x_step, count, c, step, f)
+                elif take == 2:
+                    if wide:
+                        tiles.half_gather_2x2(a, w_step, b, x_step, count, c, step, f)
+                    else:
+                        tiles.half_gather_2x1(a, w_step, b, x_step, count, c, step, f)
+                elif wide:
+                    tiles.half_gather_1x2(a, w_step, b, x_step, count, c, step, f)
+                else:
+                    tiles.half_gather_1x1(a, w_step, b, x_step, count, c, step, f)
+            elif take == 6:
+                if wide:
+                    tiles.gather_6x2(a, w_step, b, x_step, count, c, step, f)
+                else:
+                    tiles.gather_6x1(a, w_step, b, x_step, count, c, step, f)
+            elif take == 4:
+                if wide:
+                    tiles.gather_4x2(a, w_step, b, x_step, count, c, step, f)
+                else:
+                    tiles.gather_4x1(a, w_step, b, x_step, count, c, step, f)
+            elif take == 2:
+                if wide:
+                    tiles.gather_2x2(a, w_step, b, x_step, count, c, step, f)
+                else:
+                    tiles.gather_2x1(a, w_step, b, x_step, count, c, step, f)
+            elif wide:
+                tiles.gather_1x2(a, w_step, b, x_step, count, c, step, f)
+            else:
+                tiles.gather_1x1(a, w_step, b, x_step, count, c, step, f)
+            u += 2
+        row += take
+
+
+@_called
+def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # type: ignore[no-untyped-def]
+    """Bring what is gathered up to date with ``count`` keys, of which the first has the position ``place``.
+
+    ``free``: every row sees all of them. ``ahead``: where the next keys begin; the values are asked for while the keys are
+    multiplied, the next keys while the values are.
+    """
+    rows, units = t[GROUP] * t[ROWS], t[UNITS]
+    d = units * tiles.UNIT
+    softs = own + rows * d * 4
+    scores = softs + rows * 64
+    _scores(t[HALVES], rows, t[TAKEN] + head * rows * d * 4, d * 4, k, k_step, units, count, scores, CHUNK * 4, v)
+    width = (count + 15) // 16 * 16
+    near = words(t[FULL], t[HEADS])[head] == 0 and place >= t[SINK]
+    for row in range(rows):
+        low, high = 0, count
+        if not free:
+            position = t[START] + row // t[GROUP]
+            high = min(count, position + 1 - place)
+            if near:
+                low = max(0, position - t[WINDOW] + 1 - place)
+        kept = tiles.soften(scores + row * CHUNK * 4, low, high, width, softs + row * 64)
+        if kept != 1:
+            tiles.scale(own + row * d * 4, kept, d)
+    _gather(t[HALVES], rows, scores, CHUNK * 4, v, v_step, units, count, own, d * 4, ahead)
+
+
+@_inlined
+def _copy(t, head, row, keys, values, key, value, size):  # type: ignore[no-untyped-def]
+    """One row of keys and one of values to where neighbours are, levels as the floats they stand for."""
+    source, other = keys + row * t[KEY_ROW], values + row * t[VALUE_ROW]
+    if t[BITS]:
+        place = head * t[SIZE_HEAD] + row * t[SIZE_ROW]
+        if t[BITS] == 8:
+            tiles.widen_bytes(source, t[KEY_SIZES] + place, key, t[UNITS])
+            tiles.widen_bytes(other, t[VALUE_SIZES] + place, value, t[UNITS])
+        else:
+            tiles.widen_nibbles(source, t[KEY_SIZES] + place, key, t[UNITS])
+            tiles.widen_nibbles(other, t[VALUE_SIZES] + place, value, t[UNITS])
+    else:
+        tiles.copy_row(source, key, size)
+        tiles.copy_row(other, value, size)
+
+
+@_called
+def _piece(t, number):  # type: ignore[no-untyped-def]
+    """Walk the part of a head's segments that is the piece's."""
+    piece = words(t[PIECES] + number * PIECE * 8, PIECE)
+    segments, firsts = words(t[SEGMENTS], 1 << 40), words(t[FIRSTS], 1 << 40)
+    head, skip, left = piece[0], piece[1], piece[2] - piece[1]
+    rows, d, own = t[GROUP] * t[ROWS], t[UNITS] * tiles.UNIT, t[OWN] + number * t[OWN_SIZE]
+    tiles.clear(own, rows * d)
+    for row in range(rows):
+        state = floats(own + rows * d * 4 + row * 64, 2)
+        state[0] = tiles.NEVER
+        state[1] = 0.0
+    size, bits = d * (2 if t[HALVES] else 4), t[BITS]
+    copies = own + rows * (d * 4 + 64 + CHUNK * 4)
+    more = copies + CHUNK * size
+    keys, values, filled = t[KEYS] + head * t[KEY_HEAD], t[VALUES] + head * t[VALUE_HEAD], 0
+    for s in range(firsts[head], firsts[head + 1]):
+        low, high = segments[2 * s] + skip, segments[2 * s + 1]
+        if low >= high:
+            skip = low - high
+            continue
+        skip = 0
+        high = min(high, low + left)
+        left -= high - low
+        if t[ROWS] == 1 and (high - low < SHORT or bits):
+            for row in range(low, high):
+                _copy(t, head, row, keys, values, copies + filled * size, more + filled * size, size)
+                filled += 1
+                if filled == CHUNK:
+                    _chunk(t, head, own, copies, size, more, size, filled, 0, True, copies)
+                    filled = 0
+        else:
+            for row in range(low, high, CHUNK):
+                count = min(CHUNK, high - row)
+                if bits:
+                    for i in range(count):
+                        _copy(t, head, row + i, keys, values, copies + i * size, more + i * size, size)
+                    _chunk(t, head, own, copies, size, more, size, count, row, False, copies)
+                    continue
+                k, v = keys + row * t[KEY_ROW], values + row * t[VALUE_ROW]
+                then = row + CHUNK
+                if then >= high:
+                    then = segments[2 * s + 2] if left and s + 1 < firsts[head + 1] else row
+                ahead = keys + then * t[KEY_ROW]
+                _chunk(t, head, own, k, t[KEY_ROW], v, t[VALUE_ROW], count, row, t[ROWS] == 1, ahead)
+        if left == 0:
+            break
+    if filled:
+        _chunk(t, head, own, copies, size, more, size, filled, 0, True, copies)
+
+
+@_called
+def work(at):  # type: ignore[no-untyped-def]
+    """Take pieces until there are none left; any number of threads may do so at once."""
+    t = words(at, WORDS)
+    while True:
+        number = load(at + NEXT * 8)
+        if number >= t[COUNT]:
+            return
+        if swap(at + NEXT * 8, number, number + 1):
+            _piece(t, number)
+
+
+@_called
+def finish(at):  # type: ignore[no-untyped-def]
+    """Each row's answer: its pieces weighed by their sums, and the log of all sums."""
+    t = words(at, WORDS)
+    pieces, lses = words(t[PIECES], 1 << 40), floats(t[LSE], 1 << 40)
+    rows, d = t[GROUP] * t[ROWS], t[UNITS] * tiles.UNIT
+    size = d * (2 if t[HALVES] else 4)
+    first = 0
+    while first < t[COUNT]:
+        head, end = pieces[PIECE * first], first + 1
+        while end < t[COUNT] and pieces[PIECE * end] == head:
+            end += 1
+        for row in range(rows):
+            mine = t[OWN] + first * t[OWN_SIZE]
+            state, place = floats(mine + rows * d * 4 + row * 64, 2), mine + row * d * 4
+            most, total = state[0], state[1]
+            for other in range(first + 1, end):
+                shift = (other - first) * t[OWN_SIZE]
+                more = floats(mine + shift + rows * d * 4 + row * 64, 2)
+                if more[1] > 0:
+                    high = max(most, more[0])
+                    kept, factor = np.float32(math.exp(most - high)), np.float32(math.exp(more[0] - high))
+                    tiles.blend(place, kept, place + shift, factor, d)
+                    most, total = high, total * kept + more[1] * factor
+            out = (head * t[GROUP] + row % t[GROUP]) * t[ROWS] + row // t[GROUP]
+            factor = np.float32(1.0 / total if total > 0 else 0.0)
+            lses[out] = most + math.log(total) if total > 0 else -math.inf
+            if t[HALVES]:
+                tiles.half_give(place, t[OUT] + out * size, t[UNITS], factor)
+            else:
+                tiles.give(place, t[OUT] + out * size, t[UNITS], factor)
+        first = end
+
+
+def run(at):  # type: ignore[no-untyped-def]
+    """One of the parts, or all of them by one thread. Called by its address, from Python and by torch's threads."""
+    part = words(at, WORDS)[PART]
+    if part in (ALL, PLAN):
+        plan(at)
+    if part in (ALL, WORK):
+        work(at)
+    if part in (ALL, FINISH):
+        finish(at)
