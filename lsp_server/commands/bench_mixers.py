@@ -72,5 +72,5 @@ def _picture(rows: list[dict[str, Any]]) -> str:
     panels = []
     for name in (name for name in curves if name not in YARDSTICKS):
         shown = {each: [bits for step, bits in curves[each] if step] for each in (name, *YARDSTICKS) if each in curves}
-        panels.append(Panel(f"{name}, bits a byte", [step for step, _ in curves[name] if step], shown))
+        panels.append(Panel(f"{name}, bits a byte", [step for step, _ in curves[name] if step], shown, straight=True))
     return svg(panels, "steps")
