@@ -6,6 +6,7 @@ code on disk, so this happens once for each version, CPU and Python.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import subprocess
@@ -13,7 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LONGEST_S = 120.0
@@ -30,6 +32,25 @@ compile_now()
 """
 STEP, ATTENTION = "kernels.decode.step", "kernels.attention.compiled"
 """What can be compiled: the fused step of our own models, and the attention of those that transformers loads."""
+
+
+def renew() -> None:
+    """Let numba notice every change. It compares the time of the file in which a function is called; what that is compiled
+    from stands in others, and after a `git pull` old machine code would run in the place of new sources.
+    """
+    for package in ("kernels.decode", "kernels.attention"):
+        spec = importlib.util.find_spec(package)
+        for folder in map(Path, (spec.submodule_search_locations or ()) if spec is not None else ()):
+            with suppress(OSError):  # not ours to touch: then an installer has written all of them at once
+                _same_time([*folder.glob("*.py")])
+
+
+def _same_time(files: Sequence[Path]) -> None:
+    """Files older than the newest get its time."""
+    times = {file: file.stat().st_mtime_ns for file in files}
+    newest = max(times.values(), default=0)
+    for file in (one for one, at in times.items() if at < newest):
+        os.utime(file, ns=(newest, newest))
 
 
 def in_background(done: Callable[[], None], module: str = STEP) -> None:

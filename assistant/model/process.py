@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from assistant.model import compiling
 from assistant.model.serving.door import Door
 from assistant.model.serving.hub import Hub, Peer
 from assistant.model.serving.quiet import LINGER_S
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if door is None:
         _serve_parent(hub, options.cancel_word)
     hub.announce({"event": "loading"})
+    compiling.renew()
     try:
         folder = _folder(options.model, options.allow_download, hub)
         attention = options.attention, options.calibrated
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         time.sleep(FAILED_S if door is not None else 0)
         return 1
     hub.announce(info_to_json(info))
-    from assistant.model import compiling, fused
+    from assistant.model import fused
     from assistant.model.serving import loop, quiet
 
     if loaded is not None and info.runner == PLAIN and fused.fits(loaded.config):

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,7 @@ from assistant.model import compiling
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module called ``slow_code`` that the child can import; the test writes it."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     return tmp_path / "slow_code.py"
 
 
@@ -42,3 +43,18 @@ def test_what_cannot_be_compiled_is_said_once_and_nobody_is_told_it_is_done(
     assert told == []
     assert "slow_code could not be compiled" in caplog.text
     assert "no registers left" in caplog.text
+
+
+def test_a_change_beside_the_compiled_file_makes_it_newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "kernels" / "decode"
+    folder.mkdir(parents=True)
+    for package in (folder.parent, folder):
+        (package / "__init__.py").write_text("", "utf-8")
+    passes, products = folder / "passes.py", folder / "products.py"
+    for file, at in ((passes, 1_000), (products, 2_000)):
+        file.write_text("", "utf-8")
+        os.utime(file, ns=(at, at))
+    found = lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path.joinpath(*name.split(".")))])  # noqa: E731
+    monkeypatch.setattr("importlib.util.find_spec", found)
+    compiling.renew()
+    assert passes.stat().st_mtime_ns == max(file.stat().st_mtime_ns for file in folder.glob("*.py")) > 1_000
