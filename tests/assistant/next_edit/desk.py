@@ -20,6 +20,12 @@ from tests.assistant.virtual_time import now, run
 URI = "file:///desk/a.py"
 T = TypeVar("T")
 Say = Callable[[Scene], Sequence[Candidate]]
+FUNCTION = """def area(width, height):
+    total = width * height
+    if width > 3:
+        return width
+    return total
+"""
 
 
 class Sure:

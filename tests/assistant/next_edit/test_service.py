@@ -13,14 +13,7 @@ from assistant.config import Config
 from assistant.next_edit.answer import Reach
 from assistant.next_edit.types import Candidate, Document, Scene
 from assistant.types import Reason
-from tests.assistant.next_edit.desk import URI, Desk, Model, Sure, swap, work
-
-FUNCTION = """def area(width, height):
-    total = width * height
-    if width > 3:
-        return width
-    return total
-"""
+from tests.assistant.next_edit.desk import FUNCTION, URI, Desk, Model, Sure, swap, work
 
 
 def test_a_renamed_parameter_is_followed_use_by_use_until_nothing_is_left() -> None:

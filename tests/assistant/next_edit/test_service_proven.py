@@ -5,14 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from assistant.types import Reason
-from tests.assistant.next_edit.desk import Desk, Model, Sure, swap, work
-
-FUNCTION = """def area(width, height):
-    total = width * height
-    if width > 3:
-        return width
-    return total
-"""
+from tests.assistant.next_edit.desk import FUNCTION, Desk, Model, Sure, swap, work
 
 
 def test_a_proven_rename_is_followed_by_a_timid_ranker_until_it_is_refused_three_times() -> None:
