@@ -24,7 +24,8 @@ MIN_SIGNS = 4  # tokens of the lines that are looked for
 LIKE = 0.75  # of their tokens are the same; below, 15 of 10,000 were right
 MAX_HOLES = 2  # names, numbers and strings that differ
 _SIGN = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|[^\W\d][\w$]*|\d[\w.]*|[^\w\s]")
-_HOLES = {"word": r"[^\W\d][\w$]*", "number": r"\d[\w.]*", "string": r"(?:\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`)"}
+# Each takes its sign to the end: words that may be split anywhere make a line of prose take for ever.
+_HOLES = {"word": r"[^\W\d][\w$]*(?![\w$])", "number": r"\d[\w.]*(?![\w.])", "string": r"(?:\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`)"}
 
 
 class _Block(NamedTuple):

@@ -145,7 +145,7 @@ def _hole(holes: dict[str, int], text: str, strict: bool) -> str:
     if text in holes:
         return rf"(?:\{holes[text]})" if holes[text] < 10 else "(?!)"
     holes[text] = len(holes) + 1
-    return r"([\w$]+)" if strict else _EXPRESSION
+    return r"([\w$]+)(?![\w$])" if strict else _EXPRESSION
 
 
 def _joined(parts: Sequence[str]) -> str:

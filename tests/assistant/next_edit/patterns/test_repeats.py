@@ -119,6 +119,14 @@ def test_added_lines_do_not_follow_elsewhere(before: str) -> None:
     assert run("block_repeat", scene(before, now)) == []
 
 
+def test_lines_between_sentences_do_not_take_for_ever() -> None:
+    """Words that could be split anywhere made a comment's shape try every way to split every comment."""
+    words = " ".join(["words", "nobody", "wants", "split"] * 8)
+    before = f"# {words}.\nfinish(x)\n\n# {words.replace('nobody', 'somebody')} again\nfinish(x)\n"
+    now = before.replace("finish(x)\n", "\nwarm = 1\nfinish(x)\n", 1)
+    assert run("block_repeat", scene(before, now)) == []
+
+
 def test_a_name_with_a_scope_is_not_a_matter_of_neighbours() -> None:
     before = "def f(price):\n    return g(price, 1)\n\ndef h(price):\n    return price\n"
     assert run("context_repeat", scene(before, before.replace("price", "cost", 1))) == []
