@@ -73,12 +73,19 @@ def _renamed(context: Context, document: Document, swap: Swapped) -> Renamed | N
     composed = context.composed(document)
     changed = {s.old_start for s in context.swapped if (s.uri, s.old, s.new) == (swap.uri, swap.old, swap.new)}
     done = tuple(o for o in same if o.start in changed)
-    left = tuple((o, at) for o in same if (at := composed.now(o.start, o.end)) is not None)
+    places = ((o, composed.now(o.start, o.end)) for o in same)
+    left = tuple((o, at) for o, at in places if at is not None and not _is_member(document.text, at))
     if not done or _lives_on(context, document, swap, left):
         return None
     if not any(o.kind != "read" for o in done) and not _is_begun(context, document, swap, same, done):
         return None
     return Renamed(document, swap.old, swap.new, done, left, same, swap)
+
+
+def _is_member(text: str, at: int) -> bool:
+    """Whether a name that was a variable is a member today: of `rows` one has made `table.rows`."""
+    before = text[:at].rstrip()
+    return before.endswith(".") and not before.endswith("..")
 
 
 def _is_another_import(context: Context, swap: Swapped, same: tuple[Occurrence, ...]) -> bool:

@@ -159,3 +159,12 @@ def test_changes_that_do_not_chain_are_no_error() -> None:
     where = renamed("def f(price):\n    return price\n", "price", "cost")
     odd = Change(where.document.uri, "something else\n", 3, "eth", "x", 0.0)
     assert run("rename", Scene(where.document, 0, (), (odd, *where.changes))) is not None
+
+
+def test_what_became_a_member_keeps_its_name() -> None:
+    before = "def fill(rows, size):\n    total = rows\n    return rows, total, size\n"
+    worked = before.replace("total = rows", "total = table.rows")
+    now = worked.replace("fill(rows", "fill(table")
+    (candidate,) = run("rename", scene(before, worked, now))
+    assert now[: candidate.start].count("\n") == 2
+    assert candidate.text == "table"
