@@ -65,7 +65,12 @@ export function total(shop: Shop, tax: number) {
   return { shop, tax };
 }
 """
+SAID = " ".join(["what", "limit", "this", "shop", "has", "to", "heed", "tax"] * 4)
+PROSE = "".join(
+    f"# {SAID.replace('heed', word)}\nprices.append({SAID.replace(' ', ', ')})\n" for word in ("keep", "hold", "have")
+)
 TEXTS = {
+    "pkg/prose.py": PROSE,  # long lines of words: what an expression with a loop in a loop never comes back from
     "pkg/shop.py": PYTHON,
     "web/shop.tsx": SCRIPT,
     "notes.txt": "total_price\nlimit = 3\nlimit = 3\n",
