@@ -53,6 +53,7 @@ def gate(folder: Path, random_model: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_gate_learned_on_some_packages_helps_in_another(
     folder: Path, gate: Path, random_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
