@@ -19,6 +19,7 @@ from assistant.workspace.existence.checker import Existence
 from assistant.workspace.existence.javascript.unwritten import MIN_WORDS
 from assistant.workspace.existence.known import STANDARD, compiled_outline
 from assistant.workspace.existence.planting import COMMON, Case, Tree, mentioned, planted_cases, real_cases
+from assistant.workspace.existence.unwritten import imported
 from assistant.workspace.existence.verdict import Kind, Verdict
 
 
@@ -73,7 +74,8 @@ def checker_of(tree: Tree) -> Existence:
     def is_written(word: str) -> bool:
         return len(tree.counts) < MIN_WORDS or tree.is_written(word)
 
-    return Existence(is_defined=tree.defined.__contains__, is_written=is_written, inline=True)
+    outermost = frozenset(name for text in tree.files.values() for name in imported(text.encode()))
+    return Existence(is_defined=tree.defined.__contains__, is_written=is_written, imported=lambda: outermost, inline=True)
 
 
 def on_real(report: Report, checker: Existence, tree: Tree, cases: Iterable[Case]) -> None:

@@ -20,7 +20,7 @@ from assistant.workspace import languages
 from assistant.workspace.existence import known
 from assistant.workspace.existence.buffer import Buffer, Reparsed
 from assistant.workspace.existence.cutting import before
-from assistant.workspace.existence.environment import Environment, search_path
+from assistant.workspace.existence.environment import Environment, Place, search_path
 from assistant.workspace.existence.findings import Finding, Findings
 from assistant.workspace.existence.infer import Infer
 from assistant.workspace.existence.javascript.files import Files
@@ -29,7 +29,9 @@ from assistant.workspace.existence.javascript.sheet import Sheet
 from assistant.workspace.existence.modules import Modules, Namespace
 from assistant.workspace.existence.nearest import nearest
 from assistant.workspace.existence.resolve import Resolver
+from assistant.workspace.existence.unwritten import Unwritten
 from assistant.workspace.existence.verdict import Edit, Kind, Verdict
+from assistant.workspace.existence.vocabulary import Vocabulary
 from assistant.workspace.source import Source
 
 _log = logging.getLogger(__name__)
@@ -52,8 +54,8 @@ class _Read(Protocol):
 class Existence:
     """Judges by what exists. ``buffer(path)`` gives the text of an open file, ``is_defined(name)`` says whether any file of the
     workspace defines the name: it is not invented then, only not imported; ``is_written(name)`` whether any has the word, true
-    while nobody can say; ``None`` without an index.
-    ``inline``: modules are read at once.
+    while nobody can say; ``None`` without an index; ``imported()`` the outermost modules that Python files of the workspace
+    import. ``inline``: modules are read at once.
     """
 
     def __init__(
@@ -62,19 +64,22 @@ class Existence:
         buffer: Callable[[str], str | None] = lambda path: None,
         is_defined: Callable[[str], bool] = lambda name: False,
         is_written: Callable[[str], bool] | None = None,
+        imported: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
         inline: bool = False,
     ) -> None:
         self._environment = Environment(clock)
         self.modules = Modules(buffer, inline=inline)
         self._files = Files(buffer, inline=inline)
-        self._is_defined, self._is_written, self._clock = is_defined, is_written, clock
+        self.vocabulary = Vocabulary(inline=inline)
+        self._is_defined, self._is_written, self._imported, self._clock = is_defined, is_written, imported, clock
         self._buffers: OrderedDict[str, Buffer | Reparsed] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Stop reading modules."""
         self.modules.close()
+        self.vocabulary.close()
 
     def forget(self, uri: str) -> None:
         """The document was closed."""
@@ -137,7 +142,19 @@ class Existence:
             return None, ()
         here = Namespace(_name(snapshot.path), snapshot.path or "", _folder(snapshot.path), page.outline)
         resolver = Resolver(self.modules, self._environment, here, snapshot.root, self._clock())
-        return page, Findings(Infer(page, resolver)).all()
+        return page, Findings(Infer(page, resolver), self._unwritten(snapshot)).all()
+
+    def _unwritten(self, snapshot: Snapshot) -> Unwritten | None:
+        if self._is_written is None or not snapshot.root:
+            return None
+        python = self._environment.python(snapshot.root)
+        folders = search_path(snapshot.path, snapshot.root, python, self._clock())
+
+        def find(name: str) -> Place | None:
+            return self._environment.find(name, folders)
+
+        library = python.library if python.ours else ""
+        return Unwritten(self.vocabulary, self._is_written, find, library, (snapshot.root,), self._imported)
 
     def _look_javascript(self, snapshot: Snapshot, text: str, start: int, end: int) -> tuple[_Read | None, Iterable[Finding]]:
         language = _language(snapshot)

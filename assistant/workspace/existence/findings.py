@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from assistant.workspace.existence import known
 from assistant.workspace.existence.calls import misfit
 from assistant.workspace.existence.infer import Infer, Part
+from assistant.workspace.existence.unwritten import Unwritten
 from assistant.workspace.existence.values import ClassValue, InstanceValue, Missing, ModuleValue
 from assistant.workspace.grammar.scope_table import Scope
 
@@ -38,6 +39,7 @@ _BINDING_FIELDS = {
     "default_parameter": "name",
     "typed_default_parameter": "name",
 }
+_MEMBER = re.compile(rb"\.\s*([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,12 @@ class Finding:
 
 
 class Findings:
-    """Looks through one page. ``is_defined(name)``: whether the workspace defines such a name somewhere."""
+    """Looks through one page. ``unwritten`` knows the attributes that nobody has written; without it an unknown receiver may
+    have any.
+    """
 
-    def __init__(self, infer: Infer) -> None:
-        self._infer = infer
+    def __init__(self, infer: Infer, unwritten: Unwritten | None = None) -> None:
+        self._infer, self._unwritten = infer, unwritten
         self._page, self._resolver = infer.page, infer.resolver
         self._source = infer.page.source
         self._broken = infer.page.root.has_error
@@ -182,6 +186,13 @@ class Findings:
             where = _describe(value)
             ahead = kind == "self" and _is_callee(node) and self._is_last_method(node)
             yield Finding(kind, text, name.start_byte, name.end_byte, where, answer.names, ahead)
+        elif answer is None and self._resolver.is_open(value) and self._is_strange(text, receiver, value is not None):
+            others = frozenset(word.decode() for word in _MEMBER.findall(self._page.rest))
+            yield Finding("attribute", text, name.start_byte, name.end_byte, "", others)
+
+    def _is_strange(self, name: str, receiver: Node, is_class: bool) -> bool:
+        text = self._source.of(receiver)
+        return self._unwritten is not None and self._unwritten.is_strange(name, text, self._page.rest, is_class)
 
     def _is_last_method(self, node: Node) -> bool:
         """Whether no method follows in the class around."""

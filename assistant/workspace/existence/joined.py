@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from assistant.workspace.existence.checker import Existence
 from assistant.workspace.existence.javascript.unwritten import MIN_WORDS
 from assistant.workspace.index import WorkspaceIndex
@@ -31,4 +33,12 @@ def checker_of(index: WorkspaceIndex | None) -> Existence:
             return True
         return any(word in made.identifiers for made in buffers.records().values())
 
-    return Existence(buffer=buffer, is_defined=is_defined, is_written=is_written)
+    @cache
+    def imported() -> frozenset[str]:
+        """Asked once: what a file imports itself is read from its text, and the rest of the workspace seldom changes."""
+        rows = index.store.query(
+            "SELECT DISTINCT module FROM import JOIN file ON file.id = import.file WHERE level = 0 AND language = 'python'"
+        )
+        return frozenset(str(module).partition(".")[0] for (module,) in rows)
+
+    return Existence(buffer=buffer, is_defined=is_defined, is_written=is_written, imported=imported)

@@ -289,6 +289,27 @@ class Resolver:
         bound = isinstance(value, InstanceValue) or "classmethod" in marks or functions[0].name in _CLASS_METHODS
         return FunctionValue(functions, space, int(bound))
 
+    def is_open(self, value: Answer) -> bool:
+        """Whether a value may have attributes for no other reason than that nobody knows what it is, or what its class inherits
+        from: nothing that is known of it makes attributes as it goes.
+        """
+        if not isinstance(value, (ClassValue, InstanceValue)):
+            return value is None
+        return not self._makes(value.cls, value.space, 0)
+
+    def _makes(self, cls: Class, space: Namespace, depth: int) -> bool:
+        """Whether a class, or one that it inherits from, may make attributes as it goes."""
+        decorated = {mark.partition("(")[0].strip() for mark in cls.decorators}
+        if depth > MAX_DEPTH or cls.dynamic or "__getattr__" in cls.members or not decorated <= _KEEPING:
+            return True
+        for base in cls.bases:
+            if "=" in base:
+                return True
+            answer = self.of_text(base.partition("[")[0].strip(), space, depth + 1)
+            if isinstance(answer, ClassValue) and self._makes(answer.cls, answer.space, depth + 1):
+                return True
+        return False
+
     def line(self, cls: Class, space: Namespace, depth: int = 0) -> list[tuple[Class, Namespace]] | None:
         """The class and everything it inherits from, ``object`` last; ``None`` where anything of it is unknown or dynamic."""
         found = self._line(cls, space, depth)
