@@ -155,6 +155,36 @@ class Completer:
             _log.exception("a completion failed; the editor gets none")
             return self._nothing(Reason.ENGINE, asked)
 
+    async def write(self, snapshot: Snapshot, config: Config, cancel: Cancel) -> Completion:
+        """The same for one who weighs it himself, as next-edit prediction does: no wait, no gate, and nothing is noted of the
+        user, told of him, or taken as shown; the features are of the place and the text alone. A text that the budget, a doubt
+        or its length has cut short is none. Raises only `asyncio.CancelledError`.
+        """
+        asked, uri = self._clock(), snapshot.uri
+        try:
+            refused = self._refusal(snapshot, config)
+            if refused is not None:
+                return self._nothing(refused, asked)
+            site, mode = self._place(snapshot, config)
+            case = Weigher(clock=self._clock).case(site, snapshot.trigger, mode.several, False)
+            ask = _Ask(snapshot, config, site, mode, asked, case)
+            hit = self._cache.get(uri, site, mode)
+            if hit is None and policy.skip(site):
+                return self._finish(ask, Reason.SKIPPED)
+            if hit is None:
+                drafted = await self._draft(ask, cancel, Priority.NEXT_EDIT)
+                hit, said = Hit(drafted.entry, 0), drafted.said
+                if said.new_tokens >= config.max_tokens:
+                    hit.entry.answer = replace(hit.entry.answer, hurried=True)
+            known = replace(hit, entry=replace(hit.entry))
+            answer = self._from_cache(ask, known) if not hit.entry.answer.hurried else None
+            return answer or self._finish(ask, Reason.EMPTY)
+        except EngineError:
+            return self._nothing(Reason.ENGINE, asked)
+        except Exception:
+            _log.exception("a completion failed; there is no next edit at the cursor")
+            return self._nothing(Reason.ENGINE, asked)
+
     def _refusal(self, snapshot: Snapshot, config: Config) -> Reason | None:
         if not config.enabled:
             return Reason.DISABLED

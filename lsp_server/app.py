@@ -184,6 +184,8 @@ class App:
         """Ask the assistant. Raises `asyncio.CancelledError` only."""
         self._gate.asked()
         await self.start()  # for a client that never says `initialized`
+        if not self.edits.completes(snapshot):
+            return Completion(Reason.EMPTY)
         with self._feeder.completing():
             return await self._completer.complete(snapshot, self.config, cancel)
 
@@ -321,6 +323,7 @@ class App:
             retriever=self._retriever,
             ahead=Ahead(),
         )
+        self.edits.write_with(self._completer)
         self._engine_runs = False
 
     def _fit_edit_model(self) -> None:

@@ -37,6 +37,8 @@ DECISION = {
 NO_GATE = Ruling()
 REMEMBERED = 1000  # suggestions whose kind is known when their display is reported
 KINDS = ("inline", "next_edit")
+RULE = "rule:"
+"""A feature of this name says which rule a next edit is of."""
 """Each is followed by itself: a client may report the displays of one only, and both may stand on the screen."""
 
 
@@ -176,6 +178,7 @@ class Journal:
             new_tokens=completion.new_tokens,
             cancelled=completion.reason in (Reason.CANCELLED, Reason.SUPERSEDED),
             why=ruling.why,
+            rule=next((name[len(RULE) :] for name in completion.features if name.startswith(RULE)), ""),
             saved_tokens=completion.saved_tokens,
         )
 

@@ -18,14 +18,16 @@ from assistant.cancel import Cancel
 from assistant.config import Config
 from assistant.ghost import is_keystroke
 from assistant.next_edit.answer import Answer, Prediction, Reach, Step
+from assistant.next_edit.complete import RULE, AtCursor, Writer, as_snapshot
 from assistant.next_edit.locate import EditModel, Judgement
 from assistant.next_edit.prompted import PATIENCE, Arbiter
 from assistant.next_edit.rank import Weigher
 from assistant.next_edit.ranker import Ranker, RankerError
 from assistant.next_edit.service import NextEditor
 from assistant.next_edit.types import Candidate, Change, Document, Files, Scene
-from assistant.types import Completion, Reason, Ruling, Snapshot, Suggestion, Timings
+from assistant.types import Completion, Reason, Ruling, Snapshot, Suggestion, Timings, Trigger
 from lsp_server.background import Background
+from lsp_server.client import Client
 from lsp_server.from_lsp import path_of
 from lsp_server.indexed_files import IndexedFiles
 
@@ -37,9 +39,12 @@ log = logging.getLogger("sotto.next_edit")
 
 MOST_OTHERS = 12  # open documents besides the one with the cursor, the last used first
 MOST_CHARACTERS = 2_000_000  # of them together, and of the one with the cursor
+PROOF = 3
+"""Texts of which a client that knows inline completion asks for next edits alone, before it is believed to do without: one that
+does not will have asked for both by then. Neovim 0.12 says that it knows it whether or not the user has it on."""
 KIND = "next_edit"
-RANKER = "ranker.json"
-"""The user's own, in the data folder."""
+RANKER = Path(KIND) / "ranker.json"
+"""The user's own, in the data folder: where `sotto train --edits` puts it."""
 
 
 class Silent:
@@ -88,6 +93,14 @@ class NextEdits:
         self._targets: dict[str, str] = {}
         self._asked: tuple[str, str] = "", ""
         self._carried: tuple[str, str, int] | None = None
+        self.client = Client()
+        self._completions: AtCursor | None = None
+        self._place: Snapshot | None = None
+        self._alone, self._completes = 0, False
+
+    def write_with(self, writer: Writer) -> None:
+        """Who is asked how the cursor's line goes on, where the client asks for no completions."""
+        self._completions = AtCursor(writer, self._snapshot)
 
     def use(self, model: EditModel, is_sottos: bool = True) -> None:
         """The model that is asked from now on. One that is not Sotto's own writes edits and is given the time for it."""
@@ -153,6 +166,14 @@ class NextEdits:
 
     # Questions
 
+    def completes(self, snapshot: Snapshot) -> bool:
+        """The client asks for a completion, so from now on no next edit says how the line goes on. False where one has just
+        said it: then completion must not say it again.
+        """
+        self._completes, self._editor.completions = True, None
+        shown = self._editor.shown
+        return shown is None or shown.rule != RULE or (shown.document.uri, shown.document.text) != (snapshot.uri, snapshot.text)
+
     async def answer(self, snapshot: Snapshot, cancel: Cancel, reach: Reach = Reach.OPEN) -> Answer:
         """The next edit for a document and its cursor. Raises only `asyncio.CancelledError`."""
         document = self._documents.get(snapshot.uri)
@@ -162,10 +183,13 @@ class NextEdits:
             self.closed(snapshot.uri, forget=True)
             return Answer(Reason.EXCLUDED if self._excluded(snapshot.path or snapshot.uri) else Reason.SKIPPED)
         scene = Scene(document, snapshot.offset, self._others(document), (), self._files())
-        self._asked = snapshot.uri, snapshot.text
+        self._alone += self._asked != (snapshot.uri, snapshot.text)
+        self._asked, self._place = (snapshot.uri, snapshot.text), snapshot
+        self._editor.completions = self._completions if self._says_line() else None
         answer = await self._editor.answer(scene, self._config(), cancel, reach)
         made, place = answer.prediction, (snapshot.uri, snapshot.text, snapshot.offset)
         is_told = made is not None and self._carried == place and made.insertion(snapshot) is not None
+        is_told |= made is not None and made.rule == RULE and self._completes  # meanwhile
         return Answer(Reason.EMPTY, total_ms=answer.total_ms) if is_told else answer
 
     async def at_cursor(self, snapshot: Snapshot, cancel: Cancel) -> Answer:
@@ -202,6 +226,19 @@ class NextEdits:
     def close(self) -> None:
         self._editor.close()
         self._work.end()
+
+    def _says_line(self) -> bool:
+        """Whether next edits say how the cursor's line goes on. Sotto's own extension has it from completion, or its user has
+        switched completions off.
+        """
+        return not (self._completes or self.client.opens_files) and self._alone > (PROOF if self.client.inline else 0)
+
+    def _snapshot(self, scene: Scene) -> Snapshot:
+        """A scene's cursor as completion is asked about it; what the client said of the document itself is kept."""
+        place, here = self._place, as_snapshot(scene)
+        if place is None or place.uri != here.uri:
+            return here
+        return replace(place, text=here.text, offset=here.offset, version=here.version, trigger=Trigger.AUTOMATIC)
 
     def _others(self, document: Document) -> tuple[Document, ...]:
         found: list[Document] = []

@@ -1,5 +1,5 @@
-"""Where candidates come from: the rules, in their thread, and the model, side by side, until a deadline; then the model's
-judgement of all of them.
+"""Where candidates come from: the rules, in their thread, the model, and completion at the cursor, side by side, until a
+deadline; then the model's judgement of all of them.
 
 What is late is left out. Knows no ranking; nothing here raises but for cancellation.
 """
@@ -37,16 +37,17 @@ class Run(Protocol):
         """Its result, or what it raises."""
 
 
+Ask = Callable[[Cancel], Awaitable[list[Candidate]]]
+
+
 async def produce(
-    scene: Scene, trees: Trees, model: EditModel | None, run: Run, limits: Limits, cancel: Cancel
+    scene: Scene, trees: Trees, others: Sequence[Ask], run: Run, limits: Limits, cancel: Cancel
 ) -> list[Candidate]:
-    """The rules' candidates, then the model's."""
+    """The rules' candidates, then those of the others, in their order."""
     stop = Cancel()
     unsubscribe = cancel.subscribe(stop.set)
-    works: list[Awaitable[list[Candidate]]] = [run(lambda: patterns.propose(scene, stop, trees))]
-    if model is not None:
-        works.append(model.locate(scene, stop))
-    tasks = [asyncio.ensure_future(work) for work in works]
+    rules: Awaitable[list[Candidate]] = run(lambda: patterns.propose(scene, stop, trees))
+    tasks = [asyncio.ensure_future(work) for work in (rules, *(ask(stop) for ask in others))]
     try:
         _, late = await asyncio.wait(tasks, timeout=limits.produce_s)
         stop.set()

@@ -10,9 +10,10 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from assistant.next_edit.complete import RULE as COMPLETE
 from assistant.next_edit.prompted import arbitrated
 from assistant.next_edit.rank import ENOUGH, EXACT, NEAR_ROWS
 from assistant.next_edit.ranker import Ranker
@@ -74,17 +75,23 @@ def report(seen: Sequence[Seen], ranker: Ranker, has_model: bool, eagerness: str
 def choose(seen: Seen, ranker: Ranker, way: str, eagerness: str = "balanced") -> Choice:
     """What that way would show in a moment. Edits that bring a syntax error are passed over, as the product does."""
     items = [item for item in seen.items if item.breaks != 1]
+    if way != WAYS[3]:
+        items = [_by_rules(item) for item in items if item.rule not in (MODEL, COMPLETE)]
     if way == WAYS[1]:
-        items = [item for item in items if item.rule != MODEL]
         first = min(items, key=lambda item: (-item.features["support"], item.features["away"]), default=None)
         return Choice(seen, first, float(first is not None), 0.5)
-    if way == WAYS[2]:
-        items = [item for item in items if item.rule != MODEL]
     if way == WAYS[0] or not items:
         return Choice(seen, None)
     judged = way == WAYS[3]
     found = [Choice(seen, item, weigh(item, ranker, judged), _least(item, ranker, judged, eagerness)) for item in items]
     return max(found, key=lambda one: (_is_first(one.item), one.is_shown, one.probability))
+
+
+def _by_rules(item: Item) -> Item:
+    """The item as it is where no model completes the line."""
+    if f"also:{COMPLETE}" not in item.features:
+        return item
+    return replace(item, features={name: value for name, value in item.features.items() if COMPLETE not in name.split(":")})
 
 
 def _least(item: Item, ranker: Ranker, judged: bool, eagerness: str) -> float:
@@ -168,13 +175,14 @@ def learned(choices: Sequence[Choice], ranker: Ranker, way: str) -> dict[str, An
 
 
 def latency(seen: Sequence[Seen]) -> dict[str, dict[str, float]]:
-    """Milliseconds; an answer takes its rules and the model's search side by side, then the judgements."""
+    """Milliseconds; an answer takes its rules, the model's search and completion side by side, then the judgements."""
     parts = {
         "patterns": [one.patterns_ms for one in seen],
         "patterns_cpu": [one.patterns_cpu_ms for one in seen],
         "locate": [one.locate_ms for one in seen],
+        "complete": [one.complete_ms for one in seen],
         "score": [one.score_ms for one in seen],
-        "answer": [max(one.patterns_ms, one.locate_ms) + one.score_ms for one in seen],
+        "answer": [max(one.patterns_ms, one.locate_ms, one.complete_ms) + one.score_ms for one in seen],
     }
     return {name: {"p50": _percentile(values, 0.5), "p95": _percentile(values, 0.95)} for name, values in parts.items()}
 

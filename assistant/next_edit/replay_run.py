@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from assistant.cancel import Cancel
+from assistant.config import Config
 from assistant.next_edit import patterns
+from assistant.next_edit.complete import Completions, read
 from assistant.next_edit.features import features, gathered
 from assistant.next_edit.filters import Filters
 from assistant.next_edit.locate import EditModel, Judgement
@@ -43,7 +45,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Seen:
-    """One moment's candidates, and what it cost: milliseconds of the patterns, of the model's own edits, of its judgements."""
+    """One moment's candidates, and what it cost: milliseconds of the patterns, of the model's own edits, of its judgements, of
+    its completion at the cursor.
+    """
 
     repository: str
     name: str
@@ -55,6 +59,7 @@ class Seen:
     locate_ms: float
     score_ms: float
     patterns_cpu_ms: float = 0.0
+    complete_ms: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,7 +75,13 @@ def is_judged(item: Item) -> bool:
     return item.rule == "model" or "gain" in item.features
 
 
-async def see(moment: Moment, model: EditModel | None, trees: Trees, ranker: Ranker | None = None) -> Seen:
+async def see(
+    moment: Moment,
+    model: EditModel | None,
+    trees: Trees,
+    ranker: Ranker | None = None,
+    completions: Completions | None = None,
+) -> Seen:
     """Ask everybody; the model only where there is one. With a ranker, the likeliest candidates are tried for syntax errors."""
     scene, cancel = moment.scene, Cancel()
     started, busy = time.perf_counter(), time.thread_time()
@@ -78,7 +89,9 @@ async def see(moment: Moment, model: EditModel | None, trees: Trees, ranker: Ran
     proposed, busy = time.perf_counter(), time.thread_time() - busy
     found += await model.locate(scene, cancel) if model is not None else []
     located = time.perf_counter()
-    allowed = permitted(scene, gathered(scene, found), trees)
+    found += await completions(scene, Config(), cancel) if completions is not None else []
+    completed = time.perf_counter()
+    allowed = permitted(scene, gathered(scene, read(scene, found, trees)), trees)
     if ranker is not None:
         allowed.sort(key=lambda one: -ranker.probability(scene, one, None))
     judged: Sequence[Judgement | None] = [None] * len(allowed)
@@ -102,8 +115,9 @@ async def see(moment: Moment, model: EditModel | None, trees: Trees, ranker: Ran
         items,
         patterns_ms=1000 * (proposed - started),
         locate_ms=1000 * (located - proposed),
-        score_ms=1000 * (scored - located),
+        score_ms=1000 * (scored - completed),
         patterns_cpu_ms=1000 * busy,
+        complete_ms=1000 * (completed - located),
     )
 
 

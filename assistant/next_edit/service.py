@@ -22,12 +22,13 @@ from assistant.ghost import is_keystroke
 from assistant.history import History
 from assistant.next_edit.ahead import Ahead, after
 from assistant.next_edit.answer import Answer, Left, Prediction, Reach, Step
+from assistant.next_edit.complete import RULE, Completions, read
 from assistant.next_edit.filters import Filters
 from assistant.next_edit.locate import EditModel
 from assistant.next_edit.memory import Memory
 from assistant.next_edit.patterns import Trees
 from assistant.next_edit.place import Edit, difference, fitted, smallest
-from assistant.next_edit.produce import Limits, Run, judge, produce
+from assistant.next_edit.produce import Ask, Limits, Run, judge, produce
 from assistant.next_edit.rank import Placed, Weigher, is_proven, passes, placed, threshold, widened
 from assistant.next_edit.ranker import Ranker
 from assistant.next_edit.rebase import moved, rebase
@@ -55,8 +56,9 @@ class NextEditor:
         run: Run | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
+        completions: Completions | None = None,
     ) -> None:
-        self.history = History()
+        self.history, self.completions = History(), completions
         self._own_ranker, self._own_limits = ranker or Ranker.load(), limits or Limits()
         self.use(model)
         self._new_id, self._clock = new_id, clock
@@ -200,12 +202,11 @@ class NextEditor:
         return await self._compute(scene, config, cancel, reach, self._left)
 
     async def _compute(self, scene: Scene, config: Config, cancel: Cancel, reach: Reach, left: Sequence[Left] = ()) -> Answer:
-        model = None if reach is Reach.CURSOR else self.model  # completion has asked it about the cursor already
-        said = await produce(scene, self._trees, model, self._run, self._limits, cancel)
+        said = await produce(scene, self._trees, self._others(scene, config, reach), self._run, self._limits, cancel)
         said += [_again(one) for one in left if scene.find(one.document.uri) == one.document]
         wide = await self._run(lambda: widened(scene, said)) if reach is Reach.ALL else scene
         filters, weigher = Filters(wide, self._trees), self._ranker
-        found = await self._run(lambda: _screened(wide, said, reach, filters))
+        found = await self._run(lambda: _screened(wide, read(wide, said, self._trees), reach, filters))
         found = [one for one in found if not self._memory.forbids(one.document.uri, one.document.text, one.edit)]
         first = await self._run(lambda: _likeliest(wide, found, weigher)[:MOST_JUDGED]) if found else []
         judged = await judge(wide, [one.candidate for one in first], self.model, self._limits, cancel)
@@ -213,6 +214,16 @@ class NextEditor:
         if any(judged):
             ranked = await self._run(lambda: _likeliest(wide, ranked, weigher))
         return await self._best(ranked, config, filters) if ranked else Answer(Reason.EMPTY)
+
+    def _others(self, scene: Scene, config: Config, reach: Reach) -> list[Ask]:
+        """Who is asked beside the rules: nobody where completion has asked about the cursor already."""
+        model, completions = self.model, self.completions
+        asks: list[Ask] = []
+        if model is not None and reach is not Reach.CURSOR:
+            asks.append(lambda stop: model.locate(scene, stop))
+        if completions is not None and reach is not Reach.CURSOR:
+            asks.append(lambda stop: completions(scene, config, stop))
+        return asks
 
     async def _best(self, ranked: list[Placed], config: Config, filters: Filters) -> Answer:
         """The likeliest edit that is probable enough and breaks nothing."""
@@ -225,7 +236,7 @@ class NextEditor:
         known = first.probability, threshold(self._ranker, first, config.eagerness, caution), dict(first.candidate.features)
         if best is None:
             return Answer(Reason.UNSURE, None, *known)
-        rest = tuple(Left(one.document, one.edit, one.candidate) for one in ranked if one is not best)[:MOST_LEFT]
+        rest = tuple(Left(one.document, one.edit, one.candidate) for one in ranked if _outlasts(one, best))[:MOST_LEFT]
         return Answer(Reason.SHOWN, self._prediction(best, known[1]), *known, left=rest)
 
     def _prediction(self, best: Placed, least: float) -> Prediction:
@@ -355,6 +366,11 @@ def _order(one: Placed) -> tuple[bool, bool, int]:
 
 def _unbroken(found: Sequence[Placed], filters: Filters) -> Placed | None:
     return next((one for one in found if not filters.breaks(one.document, one.edit)), None)
+
+
+def _outlasts(one: Placed, best: Placed) -> bool:
+    """Whether a candidate is still one when another was taken; the cursor moves, and what was to be written there is not."""
+    return one is not best and one.candidate.rule != RULE
 
 
 def _again(one: Left) -> Candidate:

@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,49 +20,71 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from assistant.config import Config
+from assistant.next_edit.complete import AtCursor, Completions
 from assistant.next_edit.locate import EditModel
 from assistant.next_edit.model_edits import ModelEdits
 from assistant.next_edit.patterns import Trees
 from assistant.next_edit.ranker import Ranker, RankerError
 from assistant.next_edit.replay import Moment, moments
 from assistant.next_edit.replay_git import HistoryError, commits, is_history, repositories, repository_name
+from assistant.next_edit.replay_known import Known
 from assistant.next_edit.replay_report import report
 from assistant.next_edit.replay_run import Seen, see
 from assistant.next_edit.replay_session import SessionError, session_moments
+from assistant.service import Completer
 from assistant.types import EngineError
 from lsp_server.commands.local import LOAD_TIMEOUT_S, CommandError, fail
 from lsp_server.edit_model import OwnEditModel
 from lsp_server.engine import EngineClient
+from telemetry.ids import new_id
 
 log = logging.getLogger("sotto.next_edit")
 
+PATIENCE_MS = 10_000
+"""For a completion: what is right does not depend on how busy this machine is. How long each takes is told."""
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Who speaks of next edits besides the rules: nobody, or a model, and its completion at the cursor with what it knows of
+    the project.
+    """
+
+    model: EditModel | None = None
+    completions: Completions | None = None
+    known: Known | None = None
+
+    async def see(self, moment: Moment, trees: Trees, ranker: Ranker | None) -> Seen:
+        """What all of them say at a moment; the engine has learnt its other files before the clock runs."""
+        if self.known is not None:
+            await self.known.fit(moment.scene)
+        return await see(moment, self.model, trees, ranker, self.completions)
+
 
 @asynccontextmanager
-async def edit_model(
-    model: str, threads: int, without: bool, own: tuple[str, str] = ("", "auto")
-) -> AsyncIterator[EditModel | None]:
-    """The model's part, warm; ``None`` when none is wanted. ``own``: the settings nextEditModel and nextEditFormat.
+async def edit_model(model: str, threads: int, without: bool, own: tuple[str, str] = ("", "auto")) -> AsyncIterator[Speakers]:
+    """The model's part, warm; nobody when none is wanted. ``own``: the settings nextEditModel and nextEditFormat.
 
     Raises `EngineError`.
     """
     if without:
-        yield None
-        return
-    if own[0]:
-        config = Config(next_edit_model=own[0], next_edit_format=own[1], threads=threads, shared_engine=False)
-        users = OwnEditModel(config, log.warning)
-        try:
-            await users.wait_ready(LOAD_TIMEOUT_S)
-            yield users
-        finally:
-            await users.close()
+        yield Speakers()
         return
     engine = EngineClient(model=model, threads=threads)
-    await engine.start()
+    users = None
     try:
+        await engine.start()
         await engine.wait_ready(LOAD_TIMEOUT_S)
-        yield ModelEdits(engine)
+        completer = Completer(engine, new_id=new_id)  # no filter of invented names: there are no files to look at
+        completions, known = AtCursor(completer, budget_ms=PATIENCE_MS), Known(engine)
+        if own[0]:
+            config = Config(next_edit_model=own[0], next_edit_format=own[1], threads=threads, shared_engine=False)
+            users = OwnEditModel(config, log.warning)
+            await users.wait_ready(LOAD_TIMEOUT_S)
+        yield Speakers(users or ModelEdits(engine), completions, known)
     finally:
+        if users is not None:
+            await users.close()
         await engine.close()
 
 
@@ -83,7 +106,7 @@ def sources(data: Path) -> tuple[list[Path], list[Path]]:
 async def watch(
     groups: Iterable[tuple[str, Iterator[list[Moment]]]],
     total: int,
-    model: EditModel | None,
+    speakers: Speakers,
     ranker: Ranker | None,
     console: Console,
 ) -> list[Seen]:
@@ -97,7 +120,7 @@ async def watch(
             for group in together:
                 trees = Trees()
                 for moment in group:
-                    found.append(await see(moment, model, trees, ranker))
+                    found.append(await speakers.see(moment, trees, ranker))
                 progress.advance(bar)
     return found
 
@@ -117,8 +140,8 @@ async def _bench(
         *replayed(histories, count, seed),
         *((path.name, iter([list(session_moments(path))])) for path in sessions),
     ]
-    async with edit_model(model, threads, without, own) as edits:
-        seen = await watch(groups, count * len(histories) + len(sessions), edits, ranker, console)
+    async with edit_model(model, threads, without, own) as speakers:
+        seen = await watch(groups, count * len(histories) + len(sessions), speakers, ranker, console)
     if not seen:
         raise CommandError(f"{data} has no change that can be replayed: Python, JavaScript and TypeScript files are")
     return report(seen, ranker, not without)

@@ -15,7 +15,6 @@ from assistant.next_edit.patterns import Trees
 from assistant.next_edit.ranker import Ranker
 from assistant.next_edit.replay import Moment
 from assistant.next_edit.replay_report import latency
-from assistant.next_edit.replay_run import see
 from assistant.next_edit.types import Change, Document, Scene
 from lsp_server.commands.bench_next_edit import edit_model
 from lsp_server.commands.plot import Panel, svg
@@ -41,7 +40,7 @@ async def _measure(without: bool, model: str, threads: int, console: Console) ->
             trees, seen = Trees(), []
             for number in range(ROUNDS + 1):
                 moment = Moment("made up", str(number), "between", "down", scene(lines, files, number), {})
-                seen.append(await see(moment, asked, trees, ranker))
+                seen.append(await asked.see(moment, trees, ranker))
             row: dict[str, Any] = {"lines": lines, "files": files, **latency(seen[1:])}  # the first one parses everything
             rows.append(row)
             console.print(

@@ -21,6 +21,7 @@ async def inline_edit(server: AssistantServer, params: JsonObject) -> JsonObject
     snapshot = server.snapshot({**params, "context": None})
     if snapshot is None or not from_lsp.is_version(params, snapshot.version):
         return {"edits": []}
+    server.app.edits.client = server.client
     made = (await _ask(server, snapshot, _reach(server))).prediction
     if made is None:
         return {"edits": []}

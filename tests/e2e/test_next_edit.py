@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.editor import Document, Editor
+from assistant.gate.model import Stage
+from assistant.next_edit.ranker import MISSING, TARGETS, Forest, Ranker, dumps
+from tests.e2e.editor import EASY, Document, Editor
 
 MakeEditor = Callable[..., Editor]
 Json = dict[str, Any]
@@ -280,6 +282,44 @@ def test_fifty_thousand_lines(make_editor: MakeEditor) -> None:
             assert edit["text"] == "breadth"
             apply(document, edit)
     assert editor.close() == 0
+
+
+def credulous(editor: Editor) -> None:
+    """For this user every edit is probable: a ranker of their own says so."""
+    forest = Forest(Stage(("support",), (MISSING,), 4.0, ()), dict.fromkeys(TARGETS, 0.5))
+    place = editor.data / "next_edit" / "ranker.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(dumps(Ranker(forest, forest, {"by": "a test"})))
+
+
+def test_a_client_that_asks_for_next_edits_alone_gets_the_rest_of_the_line(make_editor: MakeEditor) -> None:
+    """Until it asks for completions: then it has that from these."""
+    editor = make_editor()
+    credulous(editor)
+    editor.start(options=EAGER, capabilities={})
+    document = editor.open(EASY)
+    document.type("t")
+    edit = wait_edit(document)
+    place = document.offset
+    assert [document.offset_of(edit["range"][side]) for side in ("start", "end")] == [place, place]
+    assert edit["text"].startswith("h")  # os.path
+    assert "\n" not in edit["text"]
+    again = ask(document)
+    assert again is not None
+    assert again["command"] == edit["command"]
+    assert document.complete(2) is None  # it is on show
+    apply(document, edit)
+    other = editor.open(EASY)
+    for key in "th.":
+        other.type(key)
+        assert other.complete(2) is not None
+        assert ask(other) is None
+    assert editor.close() == 0
+    rows = editor.rows(
+        "SELECT o.kind, o.rule, c.kind FROM opportunity o JOIN impression i ON i.opportunity = o.id"
+        " JOIN outcome c ON c.impression = i.id WHERE o.kind = 'next_edit'"
+    )
+    assert rows == [("next_edit", "complete", "accepted")]
 
 
 def test_an_insertion_at_the_cursor_comes_as_inline_completion_but_never_twice(make_editor: MakeEditor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,14 @@ from assistant.cancel import Cancel
 from assistant.config import Config
 from assistant.next_edit.answer import Answer, Prediction, Reach, Step
 from assistant.next_edit.place import Edit
+from assistant.next_edit.ranker import Ranker, dumps
 from assistant.next_edit.types import Document
+from assistant.service import Completer
 from assistant.types import Reason, Snapshot, Source, Suggestion
 from lsp_server.buffers import Buffer
-from lsp_server.next_edits import NextEdits, as_completion, place_of
-from tests.assistant.fakes import numbered
+from lsp_server.client import Client
+from lsp_server.next_edits import NextEdits, as_completion, place_of, ranker_of
+from tests.assistant.fakes import FakeModel, numbered
 
 TEXT = "def area(width, height):\n    total = width * height\n    return width\n"
 URI = "file:///p/a.py"
@@ -54,6 +58,12 @@ class Bench:
     def snapshot(self, at: str = "breadth") -> Snapshot:
         offset = self.buffer.text.index(at) + len(at)
         return Snapshot(self.buffer.uri, "python", self.buffer.text, offset, self.buffer.version, "/p/a.py")
+
+    def completes(self, *outputs: str, step_seconds: float = 0.0) -> FakeModel:
+        """Who writes at the cursor, with these answers."""
+        model = FakeModel(*outputs, step_seconds=step_seconds)
+        self.edits.write_with(Completer(model, new_id=numbered("c")))
+        return model
 
     async def ask(self, reach: Reach = Reach.OPEN) -> Answer:
         return await self.edits.answer(self.snapshot(), Cancel(), reach)
@@ -154,6 +164,75 @@ async def test_an_insertion_at_the_cursor_goes_by_one_kind_of_request(bench: Ben
         assert (await first(), await second()) == (True, False)
 
 
+async def line(bench: Bench, new: str) -> str | None:
+    """The user writes on in the function's last line; what next edits say of it."""
+    bench.change("return width", f"return width{new}")
+    snapshot = bench.snapshot(f"return width{new}")
+    made = (await bench.edits.answer(snapshot, Cancel())).prediction
+    return made.edit.text if made is not None and made.rule == "complete" else None
+
+
+async def test_a_client_that_asks_for_next_edits_alone_gets_the_rest_of_the_line(bench: Bench) -> None:
+    model = bench.completes(" height")
+    assert await line(bench, " *") == " height"
+    request = model.requests[0]
+    assert request.file is not None
+    assert request.file.key == "/p/a.py"  # as completion names it: the engine's caches know the file by it
+    assert request.file.above.endswith("return width *")
+
+
+async def test_a_client_that_asks_for_completions_never_gets_them_as_next_edits(bench: Bench) -> None:
+    model = bench.completes(" height", " height", " height")
+    bench.change("return width", "return width %")
+    assert bench.edits.completes(bench.snapshot("%"))
+    for number in range(6):
+        bench.change("%", f"+ {number} %")
+        assert (await bench.edits.answer(bench.snapshot(f"{number} %"), Cancel())).prediction is None
+    assert model.requests == []
+
+
+async def test_what_a_next_edit_has_said_no_completion_says_again(bench: Bench) -> None:
+    bench.completes(" height", " height")
+    assert await line(bench, " *") == " height"
+    assert not bench.edits.completes(bench.snapshot(" *"))
+    bench.change("return width *", "return width * 2 *")
+    assert bench.edits.completes(bench.snapshot(" 2 *"))
+    assert (await bench.edits.answer(bench.snapshot(" 2 *"), Cancel())).prediction is None
+
+
+async def test_a_client_that_knows_inline_completion_is_believed_to_ask_for_it_until_it_has_not(bench: Bench) -> None:
+    model = bench.completes(*[" height"] * 3)
+    bench.edits.client = Client(inline=True)
+    bench.change("return width", "return width %")
+    said = []
+    for number in range(5):
+        bench.change("%", f"+ {number} %")
+        for _ in range(2):  # the same text again proves nothing
+            made = (await bench.edits.answer(bench.snapshot(f"{number} %"), Cancel())).prediction
+        said.append(made.edit.text if made is not None else None)
+    assert said == [None, None, None, " height", " height"]
+    assert len(model.requests) == 2
+
+
+async def test_sottos_own_extension_has_completions_whether_it_asks_for_them_or_not(bench: Bench) -> None:
+    model = bench.completes(" height")
+    bench.edits.client = Client(inline=True, opens_files=True)
+    bench.change("return width", "return width %")
+    for number in range(6):
+        bench.change("%", f"+ {number} %")
+        assert (await bench.edits.answer(bench.snapshot(f"{number} %"), Cancel(), Reach.ALL)).prediction is None
+    assert model.requests == []
+
+
+async def test_a_completion_that_is_asked_for_meanwhile_wins(bench: Bench) -> None:
+    bench.completes(" height", step_seconds=0.01)
+    bench.change("return width", "return width *")
+    asked = asyncio.ensure_future(bench.edits.answer(bench.snapshot("return width *"), Cancel()))
+    await asyncio.sleep(0.005)
+    assert bench.edits.completes(bench.snapshot("return width *"))
+    assert (await asked).prediction is None
+
+
 async def test_a_completion_that_was_taken_is_no_typing(bench: Bench) -> None:
     snapshot = bench.snapshot("total = ")
     taken = Suggestion("id1", "2 * ", "2 * ", snapshot.offset, snapshot.offset, Source.MODEL, None)
@@ -172,6 +251,20 @@ async def test_files_that_are_not_open_stand_while_the_disk_says_the_same(bench:
     assert not bench.edits.stands(made)
     path.unlink()
     assert not bench.edits.stands(made)
+
+
+def test_the_ranker_that_training_has_left_is_the_one_that_serves(tmp_path: Path) -> None:
+    complaints: list[str] = []
+    assert ranker_of(tmp_path, complaints.append) == Ranker.load()
+    place = tmp_path / "next_edit" / "ranker.json"  # of `sotto train --edits`
+    place.parent.mkdir()
+    place.write_text(dumps(replace(Ranker.load(), record={"by": "a test"})))
+    own = ranker_of(tmp_path, complaints.append)
+    assert isinstance(own, Ranker)
+    assert (own.record, complaints) == ({"by": "a test"}, [])
+    place.write_text("{}")
+    assert ranker_of(tmp_path, complaints.append) == Ranker.load()
+    assert len(complaints) == 1
 
 
 def test_an_answer_as_the_journal_knows_it() -> None:

@@ -33,6 +33,14 @@ def test_bench_counts_what_would_have_been_shown(clones: Path, capsys: pytest.Ca
     assert answer["ranker"] == Ranker.load().id
 
 
+def test_with_the_model_completion_speaks_too(clones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "next-edit", "--data", str(clones / "project0"), "--commits", "1", "--threads", "1", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer["ways"])[-1] == "with the model"
+    assert answer["latency_ms"]["complete"]["p95"] > 0
+    assert answer["latency_ms"]["answer"]["p50"] >= answer["latency_ms"]["score"]["p50"]
+
+
 def test_bench_prints_tables(clones: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "next-edit", "--data", str(clones / "project0"), "--commits", "1", "--no-model"]) == 0
     out = capsys.readouterr().out
