@@ -1,5 +1,7 @@
 """What the ranker knows of a candidate: numbers from the scene, the candidate and the model's judgement.
 
+A completion's own probability is among its numbers; a judgement of it would say the same in another way, and is left out.
+
 Pure and cheap (a few tenths of a millisecond for a scene, then microseconds a candidate). Knows neither weights nor what was
 decided. A name that begins with "rule:" or "also:" is 1 for the rule that says the edit, and for those that say it too; one
 that begins with "gain:" is the gain of an edit of that rule.
@@ -13,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 
+from assistant.next_edit.complete import RULE as COMPLETE
 from assistant.next_edit.locate import Judgement
 from assistant.next_edit.place import Edit, canonical, smallest
 from assistant.next_edit.types import Candidate, Change, Document, Scene
@@ -32,8 +35,8 @@ FAR = 5000.0
 def gathered(scene: Scene, candidates: Sequence[Candidate]) -> list[Candidate]:
     """One candidate for each resulting text, the first that says it; what the others know is kept among its features.
 
-    Adds what only the whole set tells: how many different edits there are, how many of the same rule, and which of these is
-    nearest to the cursor.
+    Adds what only the whole set tells: how many different edits the rules say, how many the same rule, and which of these is
+    nearest to the cursor. What the line would be completed to is no edit of theirs: not every client has it.
     """
     found: dict[tuple[str, Edit], list[Candidate]] = {}
     for candidate in candidates:
@@ -49,10 +52,15 @@ def gathered(scene: Scene, candidates: Sequence[Candidate]) -> list[Candidate]:
         head = said[0]
         numbers = {name: value for one in reversed(said) for name, value in one.features.items()}
         numbers |= {f"also:{one.rule}": 1.0 for one in said[1:] if one.rule != head.rule}
-        numbers |= {"edits": float(len(found)), "of_rule": float(of_rule[head.rule])}
+        numbers |= {"edits": float(len(found) - of_rule[COMPLETE]), "of_rule": float(of_rule[head.rule])}
         numbers["nearest"] = float(_away(scene, head) <= nearest[head.rule])
         merged.append(_with(head, said, numbers))
     return merged
+
+
+def counts(candidate: Candidate, score: Judgement | None) -> bool:
+    """Whether the model's word on a candidate counts: it has judged it, or made it for the user to judge."""
+    return candidate.rule == "model" or (score is not None and candidate.rule != COMPLETE)
 
 
 def features(scene: Scene, candidate: Candidate, score: Judgement | None) -> dict[str, float]:
@@ -68,7 +76,7 @@ def features(scene: Scene, candidate: Candidate, score: Judgement | None) -> dic
     found |= _likeness(scene, document, candidate)
     found |= _kind(scene, document, candidate)
     found |= _history(scene)
-    if score is not None:
+    if score is not None and counts(candidate, score):
         found |= {"gain": score.gain, "chance": score.chance, f"gain:{candidate.rule}": score.gain}
     return {name: value for name, value in found.items() if math.isfinite(value)}
 

@@ -1,4 +1,5 @@
-"""Learn the ranker from replayed moments: a forest for each case, calibrated on repositories that it did not see.
+"""Learn the ranker from replayed moments: a forest for each case, calibrated on repositories that it did not see. What the line
+at the cursor would be completed to has one of its own: among the rules' many candidates its few would teach nothing.
 
 Takes what `replay_run` saw. Needs numpy, which the server never loads. Deterministic for a seed.
 """
@@ -16,6 +17,7 @@ from assistant.gate import boost
 from assistant.gate.boost import Array
 from assistant.gate.learn import regress
 from assistant.gate.model import Stage, Term, Tree
+from assistant.next_edit.complete import RULE as COMPLETE
 from assistant.next_edit.ranker import TARGETS, Forest, Ranker, dumps, loads, missing
 from assistant.next_edit.replay_run import Item, Seen, is_judged
 
@@ -76,10 +78,17 @@ def learn(seen: Sequence[Seen], record: dict[str, Any]) -> tuple[Ranker, dict[st
     Raises `TooFew` for moments of fewer than two repositories, or with too few right candidates.
     """
     bare = without_model(seen)
-    alone, p = _forest(bare)
+    alone, of_rules = _forest(_only(bare, False))
+    written, of_lines = _line_forest(_only(bare, True), alone)
+    p = _together(bare, of_rules, of_lines)
+    limits = thresholds(bare, p.tolist())
+    alone = replace(alone, thresholds=limits)
     judged, both = _spoken(alone, seen, _logit(p))
     figures = {"judged": out_of_sample(seen, both), "alone": out_of_sample(bare, p.tolist())}
-    return loads(dumps(Ranker(judged, alone, {**record, "held_out": figures}))), figures
+    found = Ranker(
+        judged, alone, {**record, "held_out": figures}, written=replace(written, thresholds=limits) if written else None
+    )
+    return loads(dumps(found)), figures
 
 
 def adapt(ranker: Ranker, seen: Sequence[Seen], record: dict[str, Any]) -> tuple[Ranker, dict[str, Any]]:
@@ -87,12 +96,34 @@ def adapt(ranker: Ranker, seen: Sequence[Seen], record: dict[str, Any]) -> tuple
 
     The thresholds stay: the probabilities are what becomes this history's own. Raises `TooFew` where no candidate was right.
     """
-    move = _own_line(ranker.alone.stage, without_model(seen))
+    move = _own_line(ranker.alone.stage, _only(without_model(seen), False))
     judged, alone = (replace(forest, stage=move.of(forest.stage)) for forest in (ranker.judged, ranker.alone))
-    items = [item for one in seen for item in one.items]
-    p = [(judged if is_judged(item) else alone).probability(item.features) for item in items]
-    figures = {"on_itself": out_of_sample(seen, p)}
-    return loads(dumps(Ranker(judged, alone, {**ranker.record, "yours": {**record, **figures}}))), figures
+    moved = replace(ranker, judged=judged, alone=alone)
+    figures = {
+        "on_itself": out_of_sample(seen, [moved.weigh(item.features, is_judged(item)) for one in seen for item in one.items])
+    }
+    return loads(dumps(replace(moved, record={**ranker.record, "yours": {**record, **figures}}))), figures
+
+
+def _only(seen: Sequence[Seen], completions: bool) -> list[Seen]:
+    """The same moments with the completions at the cursor alone, or without them."""
+    return [replace(one, items=tuple(item for item in one.items if (item.rule == COMPLETE) == completions)) for one in seen]
+
+
+def _line_forest(seen: Sequence[Seen], alone: Forest) -> tuple[Forest | None, Array]:
+    """The forest of completions and the probability of each; that of the rules where there are too few to learn from."""
+    try:
+        return _forest(seen)
+    except TooFew:
+        return None, np.array([alone.probability(item.features) for one in seen for item in one.items])
+
+
+def _together(seen: Sequence[Seen], of_rules: Array, of_lines: Array) -> Array:
+    """The probabilities of all candidates in their order."""
+    is_line = np.array([item.rule == COMPLETE for one in seen for item in one.items], bool)
+    p = np.empty(len(is_line))
+    p[is_line], p[~is_line] = of_lines, of_rules
+    return p
 
 
 @dataclass(frozen=True)
@@ -168,15 +199,20 @@ def _logit(p: Array) -> Array:
 
 
 def out_of_sample(seen: Sequence[Seen], p: Sequence[float]) -> dict[str, Any]:
-    """Coverage of the moments between two changes at each target share of exact first choices, by `thresholds`."""
+    """Coverage of the unfinished moments at each target share of exact first choices, by `thresholds`; and of those between two
+    changes, where no line is half written.
+    """
     limits, best = thresholds(seen, p), first_choices(seen, p)
     between, finished = (sum(one.kind in kinds for one in seen) for kinds in (BETWEEN, (FINISHED,)))
-    found: dict[str, Any] = {"moments": len(seen), "between": between}
+    unfinished = len(seen) - finished
+    found: dict[str, Any] = {"moments": len(seen), "unfinished": unfinished, "between": between}
     for share, least in limits.items():
-        told = [item for one, chance, item in best if chance >= least and one.kind in BETWEEN]
+        told = [item for one, chance, item in best if chance >= least and one.kind != FINISHED]
+        told_between = sum(chance >= least and one.kind in BETWEEN for one, chance, _ in best)
         false = sum(chance >= least and one.kind == FINISHED for one, chance, _ in best)
         found[share] = {
-            "coverage": round(len(told) / max(1, between), 4),
+            "coverage": round(len(told) / max(1, unfinished), 4),
+            "coverage_between": round(told_between / max(1, between), 4),
             "position": round(sum(item.position for item in told) / max(1, len(told)), 4),
             "false_show": round(false / max(1, finished), 4),
         }
@@ -209,8 +245,10 @@ def _weights(data: Table) -> Array:
 
 
 def thresholds(seen: Sequence[Seen], p: Sequence[float]) -> dict[str, float]:
-    """For each target share the lowest probability above which so many of the first choices between two changes were right."""
-    best = sorted((one for one in first_choices(seen, p) if one[0].kind in BETWEEN), key=lambda choice: -choice[1])
+    """For each target share the lowest probability above which so many of the first choices were right where something was
+    left to do.
+    """
+    best = sorted((one for one in first_choices(seen, p) if one[0].kind != FINISHED), key=lambda choice: -choice[1])
     found = dict.fromkeys(TARGETS, 1.0)
     right = 0
     for shown, (_, chance, item) in enumerate(best, start=1):

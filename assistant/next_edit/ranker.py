@@ -1,7 +1,8 @@
 """How probable it is that a candidate is the user's next edit: a forest over its features, learned from replayed commits.
 
-Kept as JSON beside this file and checked when read; pure Python. There are two: one for candidates that a model has judged,
-one for the rest. `learn` makes them. Knows numbers only, not what is shown: that is the caller's threshold.
+Kept as JSON beside this file and checked when read; pure Python. There are three: one for candidates that a model has judged,
+one for what the line at the cursor would be completed to, one for the rest. `learn` makes them. Knows numbers only, not what is
+shown: that is the caller's threshold.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from assistant import checked
 from assistant.gate.model import DEPTH, NODES, VALUES, Stage, Term, Tree
-from assistant.next_edit.features import features
+from assistant.next_edit.complete import RULE as COMPLETE
+from assistant.next_edit.features import counts, features
 from assistant.next_edit.locate import Judgement
 from assistant.next_edit.types import Candidate, Scene
 
@@ -45,12 +48,16 @@ class Forest:
 
 @dataclass(frozen=True)
 class Ranker:
-    """``judged`` serves what a model has spoken on, ``alone`` everything else; ``record`` says how they were learned."""
+    """``judged`` serves what a model has spoken on, ``written`` completions, ``alone`` everything else, and completions where
+    none were learned from; ``record`` says how they were learned. All are probabilities of the same thing, so one threshold
+    serves them.
+    """
 
     judged: Forest
     alone: Forest
     record: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
+    written: Forest | None = None
 
     @classmethod
     def load(cls, path: Path = PATH) -> Ranker:
@@ -64,16 +71,21 @@ class Ranker:
 
     def probability(self, scene: Scene, candidate: Candidate, score: Judgement | None) -> float:
         """In (0, 1): that the user would make exactly this edit next."""
-        return self.weigh(features(scene, candidate, score), judged=score is not None or candidate.rule == "model")
+        return self.weigh(features(scene, candidate, score), judged=counts(candidate, score))
 
     def weigh(self, numbers: Mapping[str, float], judged: bool) -> float:
         """The probability for features that are known already."""
+        if self.written is not None and numbers.get(f"rule:{COMPLETE}"):
+            return self.written.probability(numbers)
         return (self.judged if judged else self.alone).probability(numbers)
 
     def threshold(self, exact: float, judged: bool = True) -> float:
-        """From which probability on about this share of what is shown is exactly right; the nearest that is kept."""
-        thresholds = (self.judged if judged else self.alone).thresholds
-        return thresholds[min(thresholds, key=lambda share: abs(float(share) - exact))]
+        """From which probability on about this share of what is shown is exactly right; shares between two kept lie between."""
+        kept = sorted((float(share), limit) for share, limit in (self.judged if judged else self.alone).thresholds.items())
+        for (share, limit), (higher, next_limit) in pairwise(kept):
+            if exact < higher:
+                return limit + (next_limit - limit) * max(0.0, exact - share) / (higher - share)
+        return kept[-1][1]
 
 
 @lru_cache(maxsize=4)
@@ -85,7 +97,8 @@ def loads(text: str) -> Ranker:
         _demand(body["format"] == FORMAT, "it is of another version")
         _demand(data["sha256"] == checked.checksum(body), "its checksum is wrong")
         _demand(isinstance(body["record"], dict), "its record is broken")
-        return Ranker(_forest_in(body["judged"]), _forest_in(body["alone"]), body["record"], data["sha256"][:16])
+        written = _forest_in(body["written"]) if "written" in body else None
+        return Ranker(_forest_in(body["judged"]), _forest_in(body["alone"]), body["record"], data["sha256"][:16], written)
     except RankerError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -100,6 +113,8 @@ def dumps(ranker: Ranker) -> str:
         "alone": _forest_out(ranker.alone),
         "record": dict(ranker.record),
     }
+    if ranker.written is not None:
+        body["written"] = _forest_out(ranker.written)
     return json.dumps({**body, "sha256": checked.checksum(body)}, allow_nan=False, separators=(",", ":")) + "\n"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.next_edit.place import Edit, smallest
 from assistant.next_edit.replay_diff import LineHunk, TooDifferent, hunks
 from assistant.next_edit.types import Candidate, Change, Document, Scene
 
@@ -62,7 +63,8 @@ class Truth:
             return Verdict(False, False, 0.0)
         exact = bool(made) and _size(rest) == _size(left) - _size(made) and all(_whole(one, left) for one in made)
         position = bool(made) and all(any(_touches(one, other) for other in left) for one in made)
-        return Verdict(exact, position, _reversal(self._scene.changes, made, old, new))
+        core = smallest(Edit(candidate.start, candidate.end, candidate.text), document.text)
+        return Verdict(exact, position, _reversal(self._scene.changes, made, old, new, core.start < core.end))
 
 
 def _lines(text: str) -> list[str]:
@@ -98,15 +100,19 @@ def _touches(made: LineHunk, left: LineHunk) -> bool:
     return made.start < left.end and left.start < made.end
 
 
-def _reversal(changes: Sequence[Change], made: Sequence[LineHunk], old: Sequence[str], new: Sequence[str]) -> float:
-    """Lines that come back, and new ones that go again, by their characters."""
+def _reversal(
+    changes: Sequence[Change], made: Sequence[LineHunk], old: Sequence[str], new: Sequence[str], takes: bool
+) -> float:
+    """Lines that come back, and new ones that go again, by their characters. ``takes``: whether the edit takes any away; one
+    that writes on in a line which the user has begun undoes nothing.
+    """
     gone: set[str] = set()
     came: set[str] = set()
     for change in changes:
         before, after = set(_lines(change.before)), set(_lines(change.after))
         gone |= before - after
         came |= after - before
-    took = [line.strip() for one in made for line in old[one.start : one.end]]
+    took = [line.strip() for one in made for line in old[one.start : one.end] if takes]
     gave = [line.strip() for one in made for line in new[one.new_start : one.new_end]]
     gone, came = ({line.strip() for line in lines} for lines in (gone - came, came - gone))
     undone = sum(len(line) for line in gave if line in gone) + sum(len(line) for line in took if line in came)

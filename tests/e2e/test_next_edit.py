@@ -134,13 +134,14 @@ def test_a_rename_is_followed_although_its_line_goes_on_to_change(make_editor: M
 
 def test_refused_and_ignored_edits_elsewhere_do_not_silence_a_rename_in_a_fresh_file(make_editor: MakeEditor) -> None:
     editor = started(make_editor, options={"eagerness": "balanced"})
-    far = "".join("\n" * 10 + f"value{number} = {number}\n" for number in range(3))
-    for _ in range(3):
+    for names in (("ink", "oak", "rye"), ("sun", "elm", "tin"), ("map", "fig", "jar")):  # no change foretells another
+        far = "".join("\n" * 10 + f"{name} = {at}\n" for at, name in enumerate(names))
         ignored = editor.open(f"def ¦area(width):\n    return width\n{far}")
         rename(ignored, "width", "breadth")
-        for number in range(3):
+        for at, name in enumerate(names):
             wait_edit(ignored)
-            ignored.change(ignored.text.index(f" = {number}"), ignored.text.index(f" = {number}") + 4, " = 9")
+            begin = ignored.text.index(f"{name} = ") + 6
+            ignored.change(begin, begin + 1, repr(name) * (at + 1))
         assert ask(ignored) is None  # what is passed over three times is refused
     refused = editor.open("def twice(¦value):\n    return 2 * value\n")
     rename(refused, "value", "number")

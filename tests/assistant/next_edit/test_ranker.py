@@ -53,8 +53,37 @@ def learned() -> Ranker:
 
 
 def precision(ranker: Ranker, seen: list[Seen], way: str) -> float:
-    chosen = [choose(one, ranker, way) for one in seen if one.kind != "finished" and one.items]
+    """Of the likeliest edits; where jumps have to be as probable as what lies near, these are the first choices."""
+    chosen = [choose(one, ranker, way, "quiet") for one in seen if one.kind != "finished" and one.items]
     return sum(one.exact for one in chosen) / len(chosen)
+
+
+def with_completions(seen: list[Seen]) -> list[Seen]:
+    """The same, and in every second moment what the line would be completed to: right when its worst token is likely."""
+    rng = random.Random(9)
+    found = []
+    for at, one in enumerate(seen):
+        sure = rng.random()
+        numbers = {"support": 0.7, "here": 1.0, "away": 0.0, "rule:complete": 1.0, "complete:sure": sure}
+        line = Item("complete", numbers, one.kind != "finished" and sure > 0.5, True, 0.0, 0)
+        found.append(replace(one, items=(line, *one.items)) if at % 2 else one)
+    return found
+
+
+def test_completions_are_learned_apart_from_the_rules(learned: Ranker) -> None:
+    seen = with_completions(moments())
+    ranker, told = learn.learn(seen, {"by": "a test"})
+    assert learned.written is None
+    assert ranker.written is not None
+    assert (ranker.alone.stage, ranker.judged.stage) == (learned.alone.stage, learned.judged.stage)
+    likely, unlikely = ({"rule:complete": 1.0, "complete:sure": sure} for sure in (0.9, 0.1))
+    assert ranker.weigh(unlikely, False) < 0.3 < 0.5 < ranker.weigh(likely, False)
+    assert ranker.weigh(likely, True) == ranker.weigh(likely, False)
+    assert told["alone"]["0.7"]["coverage"] > learned.record["held_out"]["alone"]["0.7"]["coverage"]
+    assert ranker.written.thresholds == ranker.alone.thresholds
+    assert loads(dumps(ranker)) == ranker
+    adapted, _ = learn.adapt(ranker, with_completions(moments(60, seed=3)), {})
+    assert adapted.written == ranker.written
 
 
 def test_it_learns_what_tells_and_the_model_adds_to_it(learned: Ranker) -> None:
@@ -83,7 +112,23 @@ def test_held_out_figures_are_kept_with_it(learned: Ranker) -> None:
     assert coverage == sorted(coverage, reverse=True)
     assert coverage[-1] > record["alone"]["0.8"]["coverage"]
     assert learned.threshold(0.5) <= learned.threshold(0.6) <= learned.threshold(0.8)
-    assert learned.threshold(0.63) == learned.threshold(0.6)
+    between = learned.threshold(0.65)
+    assert between == pytest.approx((learned.threshold(0.6) + learned.threshold(0.7)) / 2)
+    assert learned.threshold(0.6) == learned.judged.thresholds["0.6"]
+    assert (learned.threshold(0.1), learned.threshold(0.99)) == (learned.threshold(0.5), learned.threshold(0.8))
+
+
+def test_shares_are_read_off_all_moments_with_something_left_to_do() -> None:
+    """In the middle of a line as well: what a user sees there counts as much."""
+    right, wrong = (Item("rename", {"support": 1.0}, is_so, is_so, 0.0, 0) for is_so in (True, False))
+    kinds = [("between", right), ("typing", wrong), ("typing", right), ("finished", wrong)]
+    seen = [Seen("r", f"{at}", kind, "down", "python", (one,), 1, 0, 0) for at in range(30) for kind, one in kinds]
+    found = learn.out_of_sample(seen, [p for at in range(30) for p in (0.9, 0.5 - at / 1000, 0.4, 0.5 - at / 1000)])
+    assert (found["unfinished"], found["between"]) == (90, 30)
+    for share, shown, false in (("0.6", 90, 30), ("0.8", 37, 7)):  # 30 of 37 are right
+        row = found[share]
+        assert row["coverage"] == pytest.approx(shown / 90, abs=1e-4)
+        assert (row["coverage_between"], row["false_show"]) == (1.0, pytest.approx(false / 30, abs=1e-4))
 
 
 @pytest.mark.parametrize("seen", [[], moments(3), moments(repositories=1), [replace(one, items=()) for one in moments()]])
@@ -123,6 +168,8 @@ def test_the_shipped_ranker_loads_and_says_how_it_was_learned() -> None:
     assert set(ranker.judged.thresholds) == set(TARGETS)
     assert {"gain", "chance"} <= {term.name for term in ranker.judged.stage.terms}
     assert ranker.alone.stage.terms == ()
+    assert ranker.written is not None
+    assert "complete:min_logprob" in ranker.written.stage.names
     assert not any(name in ranker.alone.stage.names for name in ("gain", "chance", "rule:model"))
 
 
@@ -205,6 +252,22 @@ def test_candidates_that_lead_to_one_text_are_one() -> None:
     assert one.features["kept"] == 0.5
     assert one.features["also:line_repeat"] == 1.0
     assert (one.features["edits"], one.features["of_rule"], other.features["of_rule"]) == (2.0, 2.0, 2.0)
+
+
+def test_a_completion_is_no_edit_of_the_rules_and_is_not_judged() -> None:
+    """Not every client has it: where it is missing, the rules' candidates look the same."""
+    renamed = Candidate("u", NEXT, NEXT + 4, "read", "rename", features={"kept": 0.5})
+    told = {"complete:min_logprob": -0.2}
+    written = Candidate("u", 8, 8, "_all", "complete", features=told)
+    assert gathered(SCENE, [renamed, written])[0] == gathered(SCENE, [renamed])[0]
+    judged = features(SCENE, written, Judgement(0.5, 0.9))
+    assert judged == features(SCENE, written, None)
+    assert judged["complete:min_logprob"] == -0.2
+    ranker = Ranker.load()
+    alone = ranker.weigh(judged, False)
+    assert ranker.probability(SCENE, written, Judgement(0.5, 0.9)) == ranker.probability(SCENE, written, None) == alone
+    same = gathered(SCENE, [renamed, replace(renamed, rule="complete", features=told)])[0]
+    assert (same.rule, same.features["also:complete"], same.features["complete:min_logprob"]) == ("rename", 1.0, -0.2)
 
 
 def test_features_are_finite_and_tell_the_likely_from_the_rest() -> None:

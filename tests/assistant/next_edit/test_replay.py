@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,17 @@ def test_what_brings_the_old_text_back_is_a_reversal() -> None:
     truth = Truth(scene, {})
     assert truth.judge(Candidate("u", 10, 11, "2", "r")).reversal == 1.0
     assert truth.judge(Candidate("u", 0, 1, "z", "r")).reversal == 0.0
+
+
+def test_writing_on_in_a_line_that_was_begun_undoes_nothing() -> None:
+    change = Change("u", "a = 1\n\n", 6, "", "total = su", 1.0)
+    scene = Scene(Document("u", "a.py", "python", change.after), 16, changes=(change,))
+    truth = Truth(scene, {})
+    assert truth.judge(Candidate("u", 16, 16, "m(b)", "r")).reversal == 0.0
+    assert truth.judge(Candidate("u", 14, 16, "len(b)", "r")).reversal > 0.3
+    begun = replace(change, removed="total = sum(b)", before="a = 1\ntotal = sum(b)\n")
+    scene = replace(scene, changes=(begun,))
+    assert Truth(scene, {}).judge(Candidate("u", 16, 16, "m(b)", "r")).reversal == 1.0
 
 
 def test_lines_among_equal_ones_count_wherever_they_are_put() -> None:

@@ -207,9 +207,9 @@ def test_a_jump_must_be_more_probable_than_an_edit_at_the_cursor_and_eagerness_m
         return work(main(p, eagerness, lines))
 
     for p, eagerness, near, far in (
-        (0.55, "balanced", True, False),
-        (0.55, "eager", True, True),
-        (0.55, "quiet", False, False),
+        (0.5, "balanced", True, False),
+        (0.5, "eager", True, True),
+        (0.5, "quiet", False, False),
     ):
         assert (shown(p, eagerness, 0), shown(p, eagerness, 20)) == (near, far), eagerness
 
