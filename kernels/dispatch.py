@@ -7,8 +7,8 @@ tests/kernels and its row to `kernels.bench`. Mixers with weights of their own g
 (kernels/linear/ for chunked linear attention): an operator's functions take and return plain tensors, states included, and
 never hold any.
 
-Frozen launch numbers, measured once for a GPU model by `python -m kernels.bench --device cuda --freeze`, stand in configs/;
-nothing is tuned while somebody types.
+Frozen numbers stand in configs/: launch numbers, measured once for a GPU model by `python -m kernels.bench --device cuda
+--freeze`, and the lengths from which policies pay on a CPU; nothing is tuned while somebody types.
 """
 
 from __future__ import annotations
@@ -128,6 +128,14 @@ def frozen(device: torch.device, operator: str) -> dict[str, int]:
         return {}
     found = json.loads(path.read_text("utf-8")).get(operator, {})
     return {str(name): int(value) for name, value in found.items()}
+
+
+@functools.lru_cache(maxsize=1)
+def break_even() -> dict[str, int]:
+    """Keys up to which a policy is slower than dense decode on a CPU, by its name: `python -m kernels.bench --freeze`."""
+    path = CONFIGS / config_name("cpu")
+    found = json.loads(path.read_text("utf-8")).get("break_even", {}) if path.is_file() else {}
+    return {str(name): int(keys) for name, keys in found.items()}
 
 
 def freeze(device_name: str, numbers: dict[str, dict[str, int]], folder: Path = CONFIGS) -> Path:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import logging
 import struct
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.attention.spec import Answer, Spec
+from kernels.attention.spec import Answer, Spec, check
 
 MOST_ROWS = 16
 """Query rows of a head: more are a prefill, which torch's matrix products do better."""
 FEW_KEYS = 4096
 """Keys of all key heads together that one thread reads sooner (0.1 ms) than a second one is there."""
 LARGEST_HEAD = 256
+MOST_TABLES = 256
+"""Specs whose tables a thread keeps: a model's layers have one each."""
 log = logging.getLogger("sotto.kernels")
 
 
@@ -81,6 +85,14 @@ def available() -> bool:
     return _ready() is not None
 
 
+def code() -> Callable[[int], None]:
+    """The compiled code, by a table's address. RuntimeError where it is not there."""
+    run = _ready()
+    if run is None:
+        raise RuntimeError("attention is not compiled: ask `available` first")
+    return run
+
+
 def look_again() -> None:
     """Ask the disk anew: another process may have compiled."""
     _ready.cache_clear()
@@ -99,33 +111,70 @@ def _team() -> Callable[..., None] | None:
     return None
 
 
+@dataclass
+class _Table:
+    """The words that calls with the same spec and tensors of the same kind share; ``kind`` says of which."""
+
+    spec: Spec
+    kind: tuple[Any, ...]
+    words: Any
+    address: int
+    keys: int
+    """Keys a head sees at most; 0 where some head sees all."""
+    kept: tuple[Any, ...]
+    """What the words point at."""
+
+
 class _Room(threading.local):
-    """A thread's table and the memory its pieces work in, kept as long as the shapes do not change."""
+    """A thread's tables, and the memory its pieces work in: one place for all, for only one call runs at a time."""
 
     def __init__(self) -> None:
         from kernels.attention import compiled_pass
 
         self.pass_ = compiled_pass
-        self.table = (ctypes.c_int64 * compiled_pass.WORDS)()
-        self.address = ctypes.addressof(self.table)
-        self.write = struct.Struct(f"={compiled_pass.PART + 1}q").pack_into
-        self._shape: tuple[int, ...] = ()
-        self._places: tuple[int, ...] = ()
-        self._memory: Any = None
+        self.tables: dict[int, _Table] = {}
+        self.write = struct.Struct(f"={compiled_pass.PART + 1 - compiled_pass.START}q").pack_into
+        self.changing = compiled_pass.START * 8
+        self._fixed = struct.Struct(f"={compiled_pass.START}q").pack_into
+        self._memory = np.zeros(256, np.uint8)
 
-    def places(self, heads: int, rows: int, d: int, element: int, width: int, threads: int) -> tuple[int, ...]:
+    def table(self, kind: tuple[Any, ...], q: Tensor, k: Tensor, v: Tensor, spec: Spec, levels: tuple[int, int, int]) -> _Table:
+        """A new one, kept for the next call with this very spec."""
+        heads, d, rows, element, each = k.shape[0], q.shape[2], q.shape[1], q.element_size(), k.element_size()
+        full, sink, window, blocks = _seen(spec, heads)
+        size, counts, indices = blocks if blocks is not None else (0, _NOTHING, _NOTHING)
+        width, group = indices.shape[-1], q.shape[0] // heads
+        words = (ctypes.c_int64 * self.pass_.WORDS)()
+        places = self._places(heads, group * rows, d, element, width, torch.get_num_threads())
+        self._fixed(
+            words,
+            0,
+            *(element == 2, heads, group, rows, d // 32),
+            *(q.stride(0) * element, q.stride(1) * element),
+            *(k.stride(0) * each, k.stride(1) * each),
+            *(v.stride(0) * each, v.stride(1) * each),
+            *(ctypes.addressof(full), sink, window, size, counts.data_ptr(), indices.data_ptr(), width),
+            *(bits(spec.scale or d**-0.5), *levels, *places),
+        )
+        keys = 0 if any(full) else sink + window + size * width
+        made = _Table(spec, kind, words, ctypes.addressof(words), keys, (full, counts, indices))
+        if len(self.tables) >= MOST_TABLES:
+            self.tables.clear()
+        self.tables[id(spec)] = made
+        return made
+
+    def _places(self, heads: int, rows: int, d: int, element: int, width: int, threads: int) -> tuple[int, ...]:
         """Addresses of segments, first segments, pieces, queries and the pieces' own memory, and the size of one of these."""
-        if self._shape != (heads, rows, d, element, width, threads):
-            self._shape = (heads, rows, d, element, width, threads)
-            pieces = heads + 2 * threads
-            own = -(-self.pass_.own_size(rows, d, element) // 256) * 256
-            lists = (16 * heads * (width + 3), 8 * (heads + 1), 8 * self.pass_.PIECE * pieces)
-            sizes = (*lists, 4 * heads * rows * d, own * pieces)
-            starts = np.cumsum([0, *(-(-size // 256) * 256 for size in sizes)])
-            self._memory = np.zeros(int(starts[-1]) + 256, np.uint8)
-            base = -(-self._memory.ctypes.data // 256) * 256
-            self._places = (*(base + int(start) for start in starts[:5]), own)
-        return self._places
+        pieces = heads + 2 * threads
+        own = -(-self.pass_.own_size(rows, d, element) // 256) * 256
+        lists = (16 * heads * (width + 3), 8 * (heads + 1), 8 * self.pass_.PIECE * pieces)
+        sizes = (*lists, 4 * heads * rows * d, own * pieces)
+        starts = [0, *itertools.accumulate(-(-size // 256) * 256 for size in sizes)]
+        if starts[-1] + 256 > len(self._memory):
+            self._memory = np.zeros(starts[-1] + 256, np.uint8)
+            self.tables.clear()
+        base = -(-self._memory.ctypes.data // 256) * 256
+        return (*(base + start for start in starts[:5]), own)
 
 
 @functools.lru_cache(maxsize=1)
@@ -134,7 +183,7 @@ def _room() -> _Room:
 
 
 @functools.lru_cache(maxsize=64)
-def _bits(number: float) -> int:
+def bits(number: float) -> int:
     """The word whose first four bytes are a float32."""
     return int.from_bytes(struct.pack("=f", number) + bytes(4), sys.byteorder)
 
@@ -170,8 +219,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int) -> Answer | 
     """q [H, T, D], k and v [KV, N, D], the queries at positions ``start`` on, rows being positions. Sink logits are left out.
 
     None where the code is not compiled, the problem does not fit, or torch has threads for long keys that cannot be had here.
+    A step of a model costs a few microseconds besides its keys: what it shares with the step before is kept by its ``spec``,
+    which must not change then, nor its lists.
     """
-    return _attend(q, k, v, spec, start, _WHOLE) if fits(q, k, v, spec) else None
+    return _attend(q, k, v, spec, start, _WHOLE, _NO_SIZES)
 
 
 def attend_levels(q: Tensor, k: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor], spec: Spec, start: int) -> Answer | None:
@@ -182,42 +233,43 @@ def attend_levels(q: Tensor, k: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor],
     whole = key_sizes.stride(2) == 1 and key_sizes.shape[2] == (q.shape[2] // 32 if bits == 4 else 1)
     if not same or not whole or not _plain(q, keys, values, spec):
         return None
-    steps = key_sizes.stride(0) * 4, key_sizes.stride(1) * 4
-    found = _attend(q.float(), keys, values, spec, start, (bits, key_sizes.data_ptr(), value_sizes.data_ptr(), *steps))
+    levels = bits, key_sizes.stride(0) * 4, key_sizes.stride(1) * 4
+    found = _attend(q.float(), keys, values, spec, start, levels, (key_sizes.data_ptr(), value_sizes.data_ptr()))
     return None if found is None else Answer(found.out.to(q.dtype), found.lse)
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int, levels: tuple[int, ...]) -> Answer | None:
-    run = _ready()
+def _attend(
+    q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int, levels: tuple[int, int, int], sizes: tuple[int, int]
+) -> Answer | None:
+    run, room = _ready(), _room()
     if run is None:
         return None
-    heads, d, rows, element, each = k.shape[0], q.shape[2], q.shape[1], q.element_size(), k.element_size()
-    full, sink, window, blocks = _seen(spec, heads)
-    threads = _threads(heads * (start + rows) if any(full) else heads * (sink + window))
-    if not threads:
-        return None
-    room, group = _room(), q.shape[0] // heads
-    out, lse = q.new_empty(q.shape), torch.empty(q.shape[0], rows)
-    size, counts, indices = blocks if blocks is not None else (0, _NOTHING, _NOTHING)
-    width = indices.shape[-1]
-    room.write(
-        room.table,
-        0,
-        *(element == 2, heads, group, rows, start, d // 32, threads),
-        *(q.data_ptr(), q.stride(0) * element, q.stride(1) * element),
-        *(k.data_ptr(), k.stride(0) * each, k.stride(1) * each),
-        *(v.data_ptr(), v.stride(0) * each, v.stride(1) * each),
-        *(ctypes.addressof(full), sink, window, size, counts.data_ptr(), indices.data_ptr(), width),
-        *(out.data_ptr(), lse.data_ptr(), _bits(spec.scale or d**-0.5)),
-        *levels,
-        *room.places(heads, group * rows, d, element, width, threads),
-        *(0, 0, 0),
-    )
-    _go(run, room, threads)
+    shape = q.shape
+    threads, grads = torch.get_num_threads(), torch.is_grad_enabled()
+    dtypes = q.dtype, k.dtype, v.dtype
+    kind = (shape, q.stride(), k.shape[0], k.stride(), v.stride(), dtypes, levels, threads, q.is_cpu)
+    made = room.tables.get(id(spec))
+    if grads or made is None or made.kind != kind or k.shape != v.shape:
+        if levels is _WHOLE:
+            check(q, k, v, spec)
+            if not fits(q, k, v, spec):
+                return None
+        made = room.table(kind, q, k, v, spec, levels)
+    if threads > 1:
+        threads = _threads(kind[2] * (made.keys or start + shape[1]))
+        if not threads:
+            return None
+    out, lse = torch.empty(shape, dtype=dtypes[0]), torch.empty(shape[:2])
+    places = q.data_ptr(), k.data_ptr(), v.data_ptr(), out.data_ptr(), lse.data_ptr()
+    room.write(made.words, room.changing, start, threads, *places, *sizes, 0)
+    if threads == 1:
+        run(made.address)
+    else:
+        _share(run, room.pass_, made, threads)
     return Answer(out, lse)
 
 
-_WHOLE = (0, 0, 0, 0, 0)
+_WHOLE, _NO_SIZES = (0, 0, 0), (0, 0)
 """Keys and values are numbers, not levels."""
 _NOTHING = torch.zeros(0, dtype=torch.int64)
 
@@ -235,22 +287,18 @@ def _seen(spec: Spec, heads: int) -> tuple[Any, int, int, tuple[int, Tensor, Ten
 
 def _threads(keys: int) -> int:
     """How many threads read so many keys; 0 where torch has more of them than can be had here."""
-    threads = torch.get_num_threads()
-    if threads == 1 or keys <= FEW_KEYS:
+    if keys <= FEW_KEYS:
         return 1
-    return threads if _team() is not None else 0
+    return torch.get_num_threads() if _team() is not None else 0
 
 
-def _go(run: Callable[[int], None], room: _Room, threads: int) -> None:
-    """All by this thread, or the middle part by several."""
-    team, table, code = _team(), room.table, room.pass_
-    if threads == 1 or team is None:
-        table[code.PART] = code.ALL
-        run(room.address)
-        return
+def _share(run: Callable[[int], None], code: Any, made: _Table, threads: int) -> None:
+    """The middle part by several threads."""
+    team, table = _team(), made.words
+    assert team is not None
     table[code.PART] = code.PLAN
-    run(room.address)
+    run(made.address)
     table[code.PART] = code.WORK
-    team(_compiler().address, room.address, min(threads, table[code.COUNT]), 0)
+    team(_compiler().address, made.address, min(threads, table[code.COUNT]), 0)
     table[code.PART] = code.FINISH
-    run(room.address)
+    run(made.address)

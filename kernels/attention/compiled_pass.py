@@ -12,27 +12,31 @@ import math
 import numpy as np
 from numba import njit
 
+from kernels.attention import compiled_choice as choice
 from kernels.attention import compiled_tiles as tiles
+from kernels.attention.compiled_products import CHUNK, gather, scores
 from kernels.decode.products import floats, words
 from kernels.decode.team import load, swap
 
-CHUNK = 64
-"""Keys whose scores are made before their values are read: their rows fit the nearest cache."""
 SHORT = 32
 """Segments of fewer rows are copied."""
 LEAST = 1024
 """Keys of a piece at least, where there are several threads: a shorter one is not worth another softmax."""
-HALVES, HEADS, GROUP, ROWS, START, UNITS, THREADS = range(7)
-QUERIES, QUERY_HEAD, QUERY_ROW, KEYS, KEY_HEAD, KEY_ROW, VALUES, VALUE_HEAD, VALUE_ROW = range(7, 16)
-FULL, SINK, WINDOW, SIZE, COUNTS, INDICES, WIDTH, OUT, LSE, SCALE = range(16, 26)
-BITS, KEY_SIZES, VALUE_SIZES, SIZE_HEAD, SIZE_ROW = range(26, 31)
-SEGMENTS, FIRSTS, PIECES, TAKEN, OWN, OWN_SIZE, COUNT, NEXT, PART = range(31, 40)
+HALVES, HEADS, GROUP, ROWS, UNITS = range(5)
+QUERY_HEAD, QUERY_ROW, KEY_HEAD, KEY_ROW, VALUE_HEAD, VALUE_ROW = range(5, 11)
+FULL, SINK, WINDOW, SIZE, COUNTS, INDICES, WIDTH, SCALE = range(11, 19)
+BITS, SIZE_HEAD, SIZE_ROW = range(19, 22)
+SEGMENTS, FIRSTS, PIECES, TAKEN, OWN, OWN_SIZE = range(22, 28)
+START, THREADS, QUERIES, KEYS, VALUES, OUT, LSE, KEY_SIZES, VALUE_SIZES, PART = range(28, 38)
+COUNT, NEXT = range(38, 40)
 WORDS = 40
-"""Words of the table. Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, window and blocks).
+"""Words of the table: up to `START` what stays from step to step, up to `PART` what each call brings, then the pass's own.
+
+Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, window and blocks).
 
 ``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), queries and answers float32; else 0.
 """
-ALL, PLAN, WORK, FINISH = range(4)
+ALL, PLAN, WORK, FINISH, SCORE, VOTE, DESCEND = range(7)
 PIECE = 3
 """Words of a piece: its key head, and from where to where of the head's keys, counted along the segments."""
 _options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
@@ -114,104 +118,6 @@ def plan(at):  # type: ignore[no-untyped-def]
                 tiles.take(source, out, t[UNITS], scale)
 
 
-@_inlined
-def _tile(left):  # type: ignore[no-untyped-def]
-    """Rows of the next tile."""
-    return 6 if left >= 6 else (4 if left >= 4 else (2 if left >= 2 else 1))
-
-
-@_called
-def _scores(halves, rows, q, q_step, k, k_step, units, count, out, step, ahead):  # type: ignore[no-untyped-def]
-    """out [rows, count] = queries times keys, four keys at a time and then one by one."""
-    whole = count // 4 * 4
-    row = 0
-    while row < rows:
-        take = _tile(rows - row)
-        a, b, c, e = q + row * q_step, out + row * step, k + whole * k_step, out + row * step + whole * 4
-        rest = count - whole
-        if halves:
-            if take == 6:
-                tiles.half_scores_6x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-                tiles.half_scores_6x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-            elif take == 4:
-                tiles.half_scores_4x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-                tiles.half_scores_4x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-            elif take == 2:
-                tiles.half_scores_2x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-                tiles.half_scores_2x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-            else:
-                tiles.half_scores_1x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-                tiles.half_scores_1x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-        elif take == 6:
-            tiles.scores_6x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-            tiles.scores_6x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-        elif take == 4:
-            tiles.scores_4x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-            tiles.scores_4x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-        elif take == 2:
-            tiles.scores_2x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-            tiles.scores_2x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-        else:
-            tiles.scores_1x4(a, q_step, k, k_step, units, whole, b, step, ahead)
-            tiles.scores_1x1(a, q_step, c, k_step, units, rest, e, step, ahead + whole * k_step)
-        row += take
-
-
-@_called
-def _gather(halves, rows, w, w_step, x, x_step, units, count, out, step, ahead):  # type: ignore[no-untyped-def]
-    """out [rows, d] += weights [rows, count] times values [count, d], sixty-four columns at a time."""
-    row = 0
-    while row < rows:
-        take = _tile(rows - row)
-        a = w + row * w_step
-        u = 0
-        while u < units:
-            wide = units - u >= 2
-            shift = u * (64 if halves else 128)
-            b, c, f = x + shift, out + row * step + u * 128, ahead + shift
-            if halves:
-                if take == 6:
-                    if wide:
-                        tiles.half_gather_6x2(a, w_step, b, x_step, count, c, step, f)
-                    else:
-                        tiles.half_gather_6x1(a, w_step, b, x_step, count, c, step, f)
-                elif take == 4:
-                    if wide:
-                        tiles.half_gather_4x2(a, w_step, b, x_step, count, c, step, f)
-                    else:
-                        tiles.half_gather_4x1(a, w_step, b, x_step, count, c, step, f)
-                elif take == 2:
-                    if wide:
-                        tiles.half_gather_2x2(a, w_step, b, x_step, count, c, step, f)
-                    else:
-                        tiles.half_gather_2x1(a, w_step, b, x_step, count, c, step, f)
-                elif wide:
-                    tiles.half_gather_1x2(a, w_step, b, x_step, count, c, step, f)
-                else:
-                    tiles.half_gather_1x1(a, w_step, b, x_step, count, c, step, f)
-            elif take == 6:
-                if wide:
-                    tiles.gather_6x2(a, w_step, b, x_step, count, c, step, f)
-                else:
-                    tiles.gather_6x1(a, w_step, b, x_step, count, c, step, f)
-            elif take == 4:
-                if wide:
-                    tiles.gather_4x2(a, w_step, b, x_step, count, c, step, f)
-                else:
-                    tiles.gather_4x1(a, w_step, b, x_step, count, c, step, f)
-            elif take == 2:
-                if wide:
-                    tiles.gather_2x2(a, w_step, b, x_step, count, c, step, f)
-                else:
-                    tiles.gather_2x1(a, w_step, b, x_step, count, c, step, f)
-            elif wide:
-                tiles.gather_1x2(a, w_step, b, x_step, count, c, step, f)
-            else:
-                tiles.gather_1x1(a, w_step, b, x_step, count, c, step, f)
-            u += 2
-        row += take
-
-
 @_called
 def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # type: ignore[no-untyped-def]
     """Bring what is gathered up to date with ``count`` keys, of which the first has the position ``place``.
@@ -222,8 +128,8 @@ def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # ty
     rows, units = t[GROUP] * t[ROWS], t[UNITS]
     d = units * tiles.UNIT
     softs = own + rows * d * 4
-    scores = softs + rows * 64
-    _scores(t[HALVES], rows, t[TAKEN] + head * rows * d * 4, d * 4, k, k_step, units, count, scores, CHUNK * 4, v)
+    weights = softs + rows * 64
+    scores(t[HALVES], rows, t[TAKEN] + head * rows * d * 4, d * 4, k, k_step, units, count, weights, CHUNK * 4, v)
     width = (count + 15) // 16 * 16
     near = words(t[FULL], t[HEADS])[head] == 0 and place >= t[SINK]
     for row in range(rows):
@@ -233,10 +139,10 @@ def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # ty
             high = min(count, position + 1 - place)
             if near:
                 low = max(0, position - t[WINDOW] + 1 - place)
-        kept = tiles.soften(scores + row * CHUNK * 4, low, high, width, softs + row * 64)
+        kept = tiles.soften(weights + row * CHUNK * 4, low, high, width, softs + row * 64)
         if kept != 1:
             tiles.scale(own + row * d * 4, kept, d)
-    _gather(t[HALVES], rows, scores, CHUNK * 4, v, v_step, units, count, own, d * 4, ahead)
+    gather(t[HALVES], rows, weights, CHUNK * 4, v, v_step, units, count, own, d * 4, ahead)
 
 
 @_inlined
@@ -354,7 +260,10 @@ def finish(at):  # type: ignore[no-untyped-def]
 
 
 def run(at):  # type: ignore[no-untyped-def]
-    """One of the parts, or all of them by one thread. Called by its address, from Python and by torch's threads."""
+    """One of the parts, or all of them by one thread, or a question of `compiled_choice`.
+
+    Called by its address, from Python and by torch's threads.
+    """
     part = words(at, WORDS)[PART]
     if part in (ALL, PLAN):
         plan(at)
@@ -362,3 +271,9 @@ def run(at):  # type: ignore[no-untyped-def]
         work(at)
     if part in (ALL, FINISH):
         finish(at)
+    if part == SCORE:
+        choice.score(at)
+    if part == VOTE:
+        choice.vote(at)
+    if part == DESCEND:
+        choice.descend(at)

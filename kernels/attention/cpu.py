@@ -55,12 +55,16 @@ def attend(
     lengths: Lengths | None = None,
 ) -> Answer:
     """q [H, T, D], k and v [KV, N, D]. See `reference.attend`; leave positions out where row = position, it is faster."""
+    if q_positions is None and k_positions is None and lengths is None:  # a step of a model, mostly
+        found = compiled.attend(q, k, v, spec, k.shape[1] - q.shape[1])
+        if found is not None:
+            return found if spec.sink_logit is None else with_sink(found, spec.sink_logit)
     check(q, k, v, spec)
     if lengths is not None:
         parts = [_sequence(q, k, v, spec, lengths, i) for i in range(len(lengths.queries) - 1)]
         return _finish(torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1), spec)
     start = _start(q_positions, k_positions, q.shape[1], k.shape[1])
-    found = None if start is None else compiled.attend(q, k, v, spec, start)
+    found = None if start is None or q_positions is None else compiled.attend(q, k, v, spec, start)
     if found is not None:
         return found if spec.sink_logit is None else with_sink(found, spec.sink_logit)
     if start is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,10 @@ from kernels.launch import operands, power, sums
 FOREVER = 2**30
 """The window of a full head: larger than any position."""
 DECODE_ROWS = 16
+WIDEST = 128
+"""Packed rows of a decode tile: the sums of more do not fit the registers."""
+SUMS = 8192
+"""Sums of a tile that four warps hold in registers; twice as many spill two thousand bytes a thread."""
 DEFAULTS = {"decode_bm": 16, "decode_bn": 64, "prefill_bm": 64, "prefill_bn": 64, "warps": 4, "stages": 2}
 
 
@@ -45,9 +50,9 @@ def attend(
     kv_heads, keys = k.shape[:2]
     group = heads // kv_heads
     few = count <= DECODE_ROWS
-    bm = max(numbers["decode_bm"], power(min(count, DECODE_ROWS) * group)) if few else numbers["prefill_bm"]
-    bm = max(bm, power(group))
-    bn = numbers["decode_bn" if few else "prefill_bn"]
+    packed, row = power(min(count, DECODE_ROWS) * group) if few else 0, power(size) * max(q.element_size(), k.element_size())
+    bm, bn, stages = tile(numbers, packed, power(group), row, _shared(q.device))
+    warps = max(numbers["warps"], 8 if bm * power(size) > SUMS else 0)
     if spec.blocks is not None and lengths is not None:
         raise ValueError("block lists count rows of one sequence; call once for each sequence")
     stretches = (0, count) if spec.blocks is None else spec.blocks.starts
@@ -81,12 +86,44 @@ def attend(
         RANGE=lists is None or spec.heads is not None, LISTS=lists is not None, KPOS=k_positions is not None,
         BIAS=spec.key_bias is not None, SINK=spec.sink_logit is not None, CAP=spec.softcap > 0, QUANT=scales is not None,
         UP=operands(q), ACC=sums(q),
-        num_warps=numbers["warps"], num_stages=numbers["stages"],
+        num_warps=warps, num_stages=stages,
     )  # fmt: skip
     if splits == 1:
         return Answer(out[0], lse[0])
     merged = merge(out, lse)
     return Answer(merged.out.to(q.dtype), merged.lse)
+
+
+def tile(numbers: Mapping[str, int], rows: int, group: int, row: int, shared: int) -> tuple[int, int, int]:
+    """Packed query rows and keys of a tile, and its stages. ``rows``: of a decode step, 0 for a prefill; ``row``, ``shared``:
+    bytes of a key and of a block's memory.
+
+    Launch numbers are measured for heads of 128 in half precision; longer rows get fewer keys or stages, so that a tile fits.
+    A group is never cut, and the rows of a large one become several tiles.
+    """
+    bm = max(group, max(numbers["decode_bm"], min(rows, WIDEST)) if rows else numbers["prefill_bm"])
+    bn, stages = numbers["decode_bn" if rows else "prefill_bn"], numbers["stages"]
+    while (bm + 2 * bn * stages) * row > shared:
+        if stages > 2:
+            stages -= 1
+        elif bn > 16:
+            bn //= 2
+        elif bm > group:
+            bm //= 2
+        elif stages > 1:
+            stages -= 1
+        else:
+            break
+    return bm, bn, stages
+
+
+@functools.lru_cache(maxsize=16)
+def _shared(device: torch.device) -> int:
+    """Bytes of shared memory a tile may plan with: float32 products in three parts take a quarter more than the tiles."""
+    if device.type != "cuda":
+        return 120 * 1024
+    found: Any = torch.cuda.get_device_properties(device)
+    return int(getattr(found, "shared_memory_per_block_optin", 96 * 1024)) * 3 // 4
 
 
 def merge(outs: Tensor, lses: Tensor) -> Answer:

@@ -120,7 +120,7 @@ def attend_kernel(
         wanted = held[:, None] & (dims[None, :] < D)
         k = tl.load(k_ptr + head * k_h + k_row[:, None] * k_n + dims[None, :], mask=wanted, other=0).to(UP)
         v = tl.load(v_ptr + head * v_h + k_row[:, None] * v_n + dims[None, :], mask=wanted, other=0).to(UP)
-        s = tl.dot(q, tl.trans(k), input_precision="ieee", out_dtype=ACC) * scale
+        s = tl.dot(q, tl.trans(k), input_precision="tf32x3", out_dtype=ACC) * scale
         if QUANT:
             s = s * tl.load(kscale_ptr + head * s_h + k_row, mask=held, other=0.0)[None, :]
         if CAP:
@@ -134,7 +134,7 @@ def attend_kernel(
         total = total * shrink + tl.sum(p, 1)
         if QUANT:
             p = p * tl.load(vscale_ptr + head * s_h + k_row, mask=held, other=0.0)[None, :]
-        acc = acc * shrink[:, None] + tl.dot(p.to(UP), v, input_precision="ieee", out_dtype=ACC)
+        acc = acc * shrink[:, None] + tl.dot(p.to(UP), v, input_precision="tf32x3", out_dtype=ACC)
         top = new_top
     if SINK:  # noqa: SIM102 (one is known when compiling, the other when running)
         if split == 0:
@@ -154,16 +154,21 @@ def merge_kernel(
     """One program joins the ``count`` answers of one row: outs [n, R, D], lses [n, R]."""
     row = tl.program_id(0).to(tl.int64)
     dims = tl.arange(0, BD)
-    top = tl.load(lses_ptr + row).to(ACC)
-    for i in range(1, count):
-        top = tl.maximum(top, tl.load(lses_ptr + i * l_n + row).to(ACC))
+    at, place = lses_ptr + row, outs_ptr + row * o_r + dims  # stepped on by a part: a number times its size may pass 2 ** 31
+    top = tl.load(at).to(ACC)
+    for _ in range(1, count):
+        at += l_n
+        top = tl.maximum(top, tl.load(at).to(ACC))
     safe = tl.where(top == float("-inf"), 0.0, top)
     total = safe * 0.0
     acc = tl.zeros([BD], dtype=ACC)
-    for i in range(count):
-        weight = tl.exp(tl.load(lses_ptr + i * l_n + row).to(ACC) - safe)
+    at = lses_ptr + row
+    for _ in range(count):
+        weight = tl.exp(tl.load(at).to(ACC) - safe)
         total += weight
-        acc += weight * tl.load(outs_ptr + i * o_n + row * o_r + dims, mask=dims < D, other=0.0).to(ACC)
+        acc += weight * tl.load(place, mask=dims < D, other=0.0).to(ACC)
+        at += l_n
+        place += o_n
     some = total > 0
     tl.store(out_ptr + row * D + dims, (acc / tl.where(some, total, 1.0)).to(out_ptr.dtype.element_ty), mask=dims < D)
     lse = tl.where(some, safe + tl.log(tl.where(some, total, 1.0)), float("-inf"))

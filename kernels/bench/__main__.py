@@ -1,8 +1,8 @@
 """The bench of the kernels as a process of its own: what it does on stderr, one JSON object on the last line of stdout.
 
 ``--device cuda`` is the one command for a GPU: correctness in half precision, then times in CUDA graphs; ``--freeze`` also
-tries launch numbers and writes the best of them to kernels/configs/ for this GPU model. Where there is no GPU every row says
-so.
+tries launch numbers and writes the best of them to kernels/configs/ for this GPU model, on a CPU the lengths from which each
+policy is faster than dense. Where there is no GPU every row says so.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 
+from kernels import dispatch
 from kernels.attention import compiled
-from kernels.bench import on_cpu
+from kernels.bench import break_even, on_cpu
 from kernels.bench.measure import Row, Skipped
 from kernels.bench.small import SMALL
 
-LENGTHS = {"cpu": "1024,4096,16384", "cuda": "4096,16384,65536,131072"}
+LENGTHS = {"cpu": "1024,4096,16384,20480", "cuda": "4096,16384,65536,131072"}
 DTYPES = {"cpu": (torch.bfloat16, torch.float32), "cuda": (torch.bfloat16, torch.float16)}
 
 
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--lengths", default="", help="keys, separated by commas")
     found.add_argument("--rounds", type=int, default=9)
     found.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
-    found.add_argument("--freeze", action="store_true", help="write the best launch numbers for this GPU model")
+    found.add_argument("--freeze", action="store_true", help="first measure and keep what is frozen for a device")
     return found
 
 
@@ -39,7 +40,7 @@ def run(device: str, lengths: Sequence[int], rounds: int, freeze: bool, say: Cal
     """The report: rows, not_measured and what they were measured on."""
     rows: list[Row] = []
     skipped: list[Skipped] = []
-    for found in _cpu(lengths, rounds, say) if device == "cpu" else _cuda(lengths, rounds, freeze, say):
+    for found in _cpu(lengths, rounds, freeze, say) if device == "cpu" else _cuda(lengths, rounds, freeze, say):
         (rows if isinstance(found, Row) else skipped).append(found)  # type: ignore[arg-type]
     if device == "cpu":
         skipped += missing_gpu([int(n) for n in LENGTHS["cuda"].split(",")])
@@ -52,9 +53,12 @@ def run(device: str, lengths: Sequence[int], rounds: int, freeze: bool, say: Cal
     }
 
 
-def _cpu(lengths: Sequence[int], rounds: int, say: Callable[[str], None]) -> Iterator[Row | Skipped]:
+def _cpu(lengths: Sequence[int], rounds: int, freeze: bool, say: Callable[[str], None]) -> Iterator[Row | Skipped]:
     say("compiling, unless it is done")
     compiled.compile_now()
+    if freeze:
+        dispatch.freeze("cpu", {"break_even": break_even.measured(say)})
+        dispatch.break_even.cache_clear()
     for dtype in DTYPES["cpu"]:
         for length in lengths:
             yield from on_cpu.decode(length, dtype, rounds, say)

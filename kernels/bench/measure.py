@@ -38,9 +38,21 @@ class Row:
     best_torch: str = ""
     default_ms: float | None = None
     """What transformers' default does for the same step: joining the cache anew and SDPA with shared heads."""
+    dense_ms: float | None = None
+    """Our own dense attention in the same race."""
+    reason: str = ""
+    """What the policy did at this length: below its break-even it is dense."""
+
+    @property
+    def default_ratio(self) -> float | None:
+        return None if self.default_ms is None else self.default_ms / self.ms
+
+    @property
+    def dense_ratio(self) -> float | None:
+        return None if self.dense_ms is None else self.dense_ms / self.ms
 
     def json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "default_ratio": self.default_ratio, "dense_ratio": self.dense_ratio}
 
 
 @dataclass(frozen=True)

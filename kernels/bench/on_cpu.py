@@ -9,8 +9,9 @@ allocation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from kernels.bench.measure import Row, Skipped, Step, Verdict, judge, race
 from kernels.exit_head import reference as exit_reference
 from kernels.policies import oracle
 from kernels.policies.base import Explanation, Policy, Problem
-from kernels.policies.registry import make
+from kernels.policies.registry import breaks_even, make
 from kernels.quantize import cpu as quantised
 from kernels.quantize import reference as quantise_reference
 
@@ -36,15 +37,22 @@ CHECKED_ROWS = (0, 1, 255, 511)
 Found = Iterator[Row | Skipped]
 Say = Callable[[str], None]
 
-POLICIES: dict[str, dict[str, object]] = {
+CALIBRATED_HEADS: dict[str, dict[str, Any]] = {"duo": {"full": (True, False)}, "razor": {"full": (True, False)}}
+POLICIES: dict[str, dict[str, Any]] = {
     "dense": {},
-    "sink_window": {"sink": 64, "window": 1216},
-    "duo": {"full": (True, False), "sink": 64, "window": 256},
-    "razor": {"full": (True, False)},
+    "sink_window": {},
+    **CALIBRATED_HEADS,
     "block_select": {"sink": 64, "window": 64, "blocks": 20, "block": 64},
     "token_select": {},
     "hip": {},
+    "act": {},
 }
+"""At their default budgets; block selection at the one that its paper gives times for."""
+
+
+def usual(name: str, **options: Any) -> Policy:
+    """As a user gets it: dense below the length from which it is faster (`kernels.policies.registry.breaks_even`)."""
+    return make(name, **{"least": breaks_even(name), **POLICIES[name], **options})
 
 
 @dataclass(frozen=True)
@@ -101,28 +109,27 @@ def decode(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
     """One row for each policy: a decode step at ``length`` keys."""
     layer = Layer.random(length, STEPS + 1, dtype)
     forms = torch_forms(layer, length)
-    policies = {name: make(name, **options) for name, options in POLICIES.items()}
+    policies = {name: usual(name) for name in POLICIES}
     verdicts = {}
     for name, policy in policies.items():
         say(f"decode {name}, {length} keys, {_name(dtype)}: checking")
         verdicts[name] = _checked(layer, policy, length)
     contenders: dict[str, Step] = {**forms, "default": default_path(layer, length)}
-    for name, policy in policies.items():
-        if verdicts[name].right:
-            contenders[f"ours {name}"] = _step(layer, policy, length)
+    contenders |= {f"ours {name}": step_of(layer, made, length) for name, made in policies.items() if verdicts[name].right}
     say(f"decode, {length} keys, {_name(dtype)}: timing")
-    times = race(contenders, range(1, STEPS + 1), rounds, lambda: _back(layer, policies, length))
+    times = race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, policies, length))
     best = min(forms, key=lambda name: times[name])
-    for name, policy in policies.items():
+    for name, made in policies.items():
         if not verdicts[name].right:
             yield _wrong("decode", name, dtype, length, verdicts[name])
             continue
         ms = times[f"ours {name}"]
-        size, error = _kv_bytes(policy, layer, length), verdicts[name].max_error
-        yield _row("decode", name, dtype, length, ms, (best, times[best]), error, size, times["default"])
+        size, error = _kv_bytes(made, layer, length), verdicts[name].max_error
+        found = _row("decode", name, dtype, length, ms, (best, times[best]), error, size)
+        yield replace(found, default_ms=times["default"], dense_ms=times.get("ours dense"), reason=made.reason)
 
 
-def _step(layer: Layer, policy: Policy, length: int) -> Step:
+def step_of(layer: Layer, policy: Policy, length: int) -> Step:
     def run(number: int) -> object:
         end = length + number + 1
         return policy.attend(Problem(layer.q[:, number : number + 1], layer.k[:, :end], layer.v[:, :end]))
@@ -130,11 +137,11 @@ def _step(layer: Layer, policy: Policy, length: int) -> Step:
     return run
 
 
-def _back(layer: Layer, policies: dict[str, Policy], length: int) -> None:
+def go_back(layer: Layer, policies: dict[str, Policy], length: int) -> None:
     """Back to before the first step, and one step that is not timed: what a policy remembers is there again."""
     for policy in policies.values():
         policy.crop(length)
-        _step(layer, policy, length)(0)
+        step_of(layer, policy, length)(0)
 
 
 def _checked(layer: Layer, policy: Policy, length: int) -> Verdict:
@@ -162,7 +169,7 @@ def prefill(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
         return
     layer = Layer.random(length - CHUNK, CHUNK, dtype)
     problem = Problem(layer.q, layer.k, layer.v)
-    policies = {name: make(name, **POLICIES[name]) for name in ("dense", "sink_window", "duo")}
+    policies = {name: usual(name) for name in ("dense", "sink_window", "duo")}
     verdicts = {}
     for name, policy in policies.items():
         say(f"prefill {name}, {length} keys, {_name(dtype)}: checking")
@@ -182,7 +189,8 @@ def prefill(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
         ms = times[f"ours {name}"]
         policy.attend(problem)
         size = int(policy.explain().seen.any(dim=1).sum()) * 2 * D * layer.k.element_size()
-        yield _row("prefill", name, dtype, length, ms, (best, times[best]), verdicts[name].max_error, size)
+        found = _row("prefill", name, dtype, length, ms, (best, times[best]), verdicts[name].max_error, size)
+        yield replace(found, dense_ms=times.get("ours dense"), reason=policy.reason)
 
 
 def _prefill_forms(layer: Layer, length: int) -> dict[str, Step]:
@@ -303,11 +311,10 @@ def _row(
     best: tuple[str, float | None],
     error: float,
     kv_bytes: int,
-    default_ms: float | None = None,
 ) -> Row:
     name, fastest = best
     ratio = None if fastest is None else fastest / ms
-    return Row(op, policy, "cpu", _name(dtype), length, ms, fastest, ratio, error, kv_bytes, name, default_ms)
+    return Row(op, policy, "cpu", _name(dtype), length, ms, fastest, ratio, error, kv_bytes, name)
 
 
 def _wrong(op: str, policy: str, dtype: torch.dtype, length: int, verdict: Verdict) -> Skipped:

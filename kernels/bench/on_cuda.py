@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.bias import causal_lower_right
 
 from kernels import dispatch
 from kernels.attention import gpu, reference
@@ -61,10 +65,10 @@ def rows(lengths: Sequence[int], dtypes: Sequence[torch.dtype], rounds: int, fre
     for dtype in dtypes:
         for length in lengths:
             say(f"{length} keys, {_name(dtype)}")
-            yield from _decode(length, dtype, rounds)
-            yield from _prefill(length, dtype, rounds)
-            yield from _small(length, dtype, rounds)
-        yield from _exit_head(dtype, rounds)
+            yield from _until_it_fails("decode", length, dtype, partial(_decode, length, dtype, rounds))
+            yield from _until_it_fails("prefill", length, dtype, partial(_prefill, length, dtype, rounds))
+            yield from _until_it_fails("small", length, dtype, partial(_small, length, dtype, rounds))
+        yield from _until_it_fails("exit_head", VOCABULARY, dtype, partial(_exit_head, dtype, rounds))
 
 
 def _tensors(length: int, count: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,15 +81,15 @@ def _tensors(length: int, count: int, dtype: torch.dtype) -> tuple[Tensor, Tenso
 def _decode(length: int, dtype: torch.dtype, rounds: int) -> Found:
     q, k, v = _tensors(length, 1, dtype)
     numbers = dispatch.frozen(q.device, "attend")
-    sdpa = _time(lambda: F.scaled_dot_product_attention(q[None], k[None], v[None], enable_gqa=True), rounds)
-    grouped = q.view(1, KV, H // KV, D)
-    packed = _time(lambda: F.scaled_dot_product_attention(grouped, k[None], v[None]), rounds)
-    best = ("sdpa_gqa", sdpa) if sdpa < packed else ("sdpa_packed", packed)
+    best = _fastest(decode_forms(q, k, v), rounds)
     specs = {**SPECS, "block_select": Spec(heads=Heads((False, False), 64, 64), blocks=_lists(length, q.device))}
+    dense: float | None = None
     for name, spec in specs.items():
         got, exact = gpu.attend(q, k, v, spec, config=numbers).out, _exact(q, k, v, spec)
         run = partial(gpu.attend, q, k, v, spec, config=numbers)
-        yield _judged("decode", name, dtype, length, judge(got, exact), run, best, _kv_bytes(name, length, q), rounds)
+        found = _judged("decode", name, dtype, length, judge(got, exact), run, best, _kv_bytes(name, length, q), rounds)
+        dense = found.ms if name == "dense" and isinstance(found, Row) else dense
+        yield replace(found, dense_ms=dense) if isinstance(found, Row) else found
     keys, values = quantised.quantise(k, 8), quantised.quantise(v, 8)
     exact = quantise_reference.attend(q.double(), keys, values).out
     verdict = judge(quantised.attend(q, keys, values).out, exact)
@@ -116,36 +120,76 @@ def _prefill(length: int, dtype: torch.dtype, rounds: int) -> Found:
     count = min(CHUNK, length)
     q, k, v = _tensors(length, count, dtype)
     numbers = dispatch.frozen(q.device, "attend")
-    mask = torch.ones(count, length, dtype=torch.bool, device="cuda").tril(length - count)
-    theirs = partial(F.scaled_dot_product_attention, q[None], k[None], v[None], attn_mask=mask, enable_gqa=True)
-    best = "sdpa_mask", _time(theirs, rounds)
+    best = _fastest(prefill_forms(q, k, v), rounds)
+    dense: float | None = None
     for name in ("dense", "duo"):
         spec = SPECS[name]
         small = _tensors(min(length, JUDGED), min(256, length), dtype)
         verdict = judge(gpu.attend(*small, spec, config=numbers).out, _exact(*small, spec))
         run = partial(gpu.attend, q, k, v, spec, config=numbers)
-        yield _judged("prefill", name, dtype, length, verdict, run, best, _kv_bytes(name, length, q), rounds)
+        found = _judged("prefill", name, dtype, length, verdict, run, best, _kv_bytes(name, length, q), rounds)
+        dense = found.ms if name == "dense" and isinstance(found, Row) else dense
+        yield replace(found, dense_ms=dense) if isinstance(found, Row) else found
 
 
 def _small(length: int, dtype: torch.dtype, rounds: int) -> Found:
     """The operators that policies and mixers are made of."""
-    for part in _until_it_fails(length, dtype):
-        if isinstance(part, Skipped):
-            yield part
-            return
+    for part in small.parts(length, dtype, torch.device("cuda")):
         times = {name: _time(form, rounds) for name, form in part.forms.items()}
         best = min(times, key=lambda name: times[name], default="")
         found = part.op, part.policy, dtype, length, part.verdict, part.run, (best, times.get(best)), part.kv_bytes, rounds
         yield _judged(*found)
 
 
-def _until_it_fails(length: int, dtype: torch.dtype) -> Iterator[small.Part | Skipped]:
+def _until_it_fails(op: str, length: int, dtype: torch.dtype, found: Callable[[], Found]) -> Found:
     """The rest of the bench goes on where one operator cannot be launched at this length."""
     try:
-        yield from small.parts(length, dtype, torch.device("cuda"))
+        yield from found()
     except Exception as error:  # out of memory, of registers or of shared memory, in Triton's own classes
-        reason = f"the small operators broke off: {type(error).__name__}: {error}"
-        yield Skipped("small", "", "cuda", _name(dtype), length, reason)
+        yield Skipped(op, "", "cuda", _name(dtype), length, f"broke off: {type(error).__name__}: {error}")
+
+
+def _fastest(forms: dict[str, Run], rounds: int) -> tuple[str, float]:
+    """The best of what torch offers; a form that this torch or GPU cannot do is left out. RuntimeError if none can."""
+    times: dict[str, float] = {}
+    for name, run in forms.items():
+        with suppress(RuntimeError):  # torch.OutOfMemoryError is one
+            run()  # what cannot run must not fail inside a graph
+            times[name] = _time(run, rounds)
+    if not times:
+        raise RuntimeError(f"none of torch's forms runs here: {', '.join(forms)}")
+    best = min(times, key=lambda name: times[name])
+    return best, times[best]
+
+
+def decode_forms(q: Tensor, k: Tensor, v: Tensor) -> dict[str, Run]:
+    """torch's choice with shared heads and with the group packed, and both under each backend that could be better."""
+    grouped = q.view(1, k.shape[0], -1, q.shape[2])
+    packed = partial(F.scaled_dot_product_attention, grouped, k[None], v[None])
+    shared = partial(F.scaled_dot_product_attention, q[None], k[None], v[None], enable_gqa=True)
+    forms: dict[str, Run] = {"sdpa_gqa": shared, "sdpa_packed": packed}
+    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION):
+        forms[f"{backend.name.lower()}_gqa"] = partial(_under, backend, shared)
+        forms[f"{backend.name.lower()}_packed"] = partial(_under, backend, packed)
+    return forms
+
+
+def prefill_forms(q: Tensor, k: Tensor, v: Tensor) -> dict[str, Run]:
+    """A later chunk: FlashAttention's causal mask that ends at the last key, over widened heads; and a written mask."""
+    count, length = q.shape[1], k.shape[1]
+    mask = torch.ones(count, length, dtype=torch.bool, device=q.device).tril(length - count)
+    wide_k, wide_v = (x[None].repeat_interleave(q.shape[0] // k.shape[0], dim=1) for x in (k, v))
+    attention, lower_right = F.scaled_dot_product_attention, causal_lower_right(count, length)
+    return {
+        "sdpa_lower_right": partial(attention, q[None], wide_k, wide_v, attn_mask=lower_right),
+        "sdpa_gqa_mask": partial(attention, q[None], k[None], v[None], attn_mask=mask, enable_gqa=True),
+        "sdpa_wide_mask": partial(attention, q[None], wide_k, wide_v, attn_mask=mask),
+    }
+
+
+def _under(backend: SDPBackend, run: Run) -> object:
+    with sdpa_kernel(backend):
+        return run()
 
 
 def _exit_head(dtype: torch.dtype, rounds: int) -> Found:

@@ -32,7 +32,7 @@ def best_kernel(
         x = x * tl.load(norm_ptr + k + ks, mask=inside, other=0.0).to(ACC)[None, :]
         at = head_ptr + row.to(tl.int64)[:, None] * w_v + (k + ks)[None, :]
         w = tl.load(at, mask=(row < vocabulary)[:, None] & inside[None, :], other=0)
-        acc += tl.dot(x.to(UP), tl.trans(w.to(UP)), input_precision="ieee", out_dtype=ACC)
+        acc += tl.dot(x.to(UP), tl.trans(w.to(UP)), input_precision="tf32x3", out_dtype=ACC)
     logits = acc * (1.0 / tl.sqrt(squares / K + eps))[:, None]
     if SIZED:
         logits = logits * tl.load(size_ptr + row, mask=row < vocabulary, other=0.0).to(ACC)[None, :]

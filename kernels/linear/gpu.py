@@ -28,6 +28,7 @@ def linear(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None = None, state: 
         q.contiguous(), k.contiguous(), v.contiguous(), gates, held, out, last, steps, D=size, E=width,
         BD=max(16, triton.next_power_of_2(size)), BE=block, C=CHUNK, PER_STEP=gates.dim() == 2,
         WIDE=tl.float64 if wide == torch.float64 else tl.float32,
+        PRECISION="tf32" if q.dtype in (torch.float16, torch.bfloat16) else "tf32x3", num_stages=1,
     )  # fmt: skip
     return out, last
 

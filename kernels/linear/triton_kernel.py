@@ -1,7 +1,8 @@
 """Linear attention and gated scans in Triton: one program walks a head's chunks with the state in registers.
 
 Written in what Triton 3.6 to 3.9 share: plain pointers, no block pointers. The interpreter cannot multiply bfloat16, so
-operands are widened to WIDE first. Contracts: `kernels.linear.gpu`.
+operands are widened to WIDE first. PRECISION is that of float32 products on tensor cores: "tf32" holds half precision's digits,
+"tf32x3" nearly all of float32's. Contracts: `kernels.linear.gpu`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import triton.language as tl
 def linear_kernel(
     q, k, v, decay, state, out, last, T, D: tl.constexpr, E: tl.constexpr,
     BD: tl.constexpr, BE: tl.constexpr, C: tl.constexpr, PER_STEP: tl.constexpr, WIDE: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     head = tl.program_id(0).to(tl.int64)
     columns = tl.program_id(1) * BE + tl.arange(0, BE)
@@ -36,11 +38,14 @@ def linear_kernel(
         whole = tl.sum(gates, axis=0)
         square = rows[:, None] >= rows[None, :]
         between = tl.exp(tl.where(square, total[:, None] - total[None, :], 0.0))
-        scores = tl.where(square, tl.dot(queries, tl.trans(keys), out_dtype=WIDE) * between, 0.0)
-        found = tl.dot(scores, values, out_dtype=WIDE) + tl.exp(total)[:, None] * tl.dot(queries, held, out_dtype=WIDE)
+        alike = tl.dot(queries, tl.trans(keys), input_precision=PRECISION, out_dtype=WIDE)
+        scores = tl.where(square, alike * between, 0.0)
+        before = tl.dot(queries, held, input_precision=PRECISION, out_dtype=WIDE)
+        found = tl.dot(scores, values, input_precision=PRECISION, out_dtype=WIDE) + tl.exp(total)[:, None] * before
         tl.store(out + flat[:, None] * E + columns[None, :], found, mask=there[:, None] & wanted[None, :])
         left = tl.where(there, tl.exp(whole - total), 0.0)
-        held = tl.exp(whole) * held + tl.dot(tl.trans(keys * left[:, None]), values, out_dtype=WIDE)
+        fresh = tl.dot(tl.trans(keys * left[:, None]), values, input_precision=PRECISION, out_dtype=WIDE)
+        held = tl.exp(whole) * held + fresh
     tl.store(last + at, held, mask=inside[:, None] & wanted[None, :])
 
 

@@ -44,6 +44,11 @@ class Problem:
             query_positions(self.q.shape[1], self.k.shape[1], self.q.device) if self.q_positions is None else self.q_positions
         )
 
+    def numbers(self) -> list[int]:
+        """Positions of the query rows, as numbers."""
+        keys = self.k.shape[1]
+        return list(range(keys - self.q.shape[1], keys)) if self.q_positions is None else self.q_positions.tolist()
+
     def held(self) -> Tensor:
         """Positions of the key rows."""
         return torch.arange(self.k.shape[1], device=self.k.device) if self.k_positions is None else self.k_positions
@@ -58,7 +63,7 @@ class Problem:
         """The rows below ``position``, flagged True, and the others; as one where all are alike."""
         if position <= 0:
             return [(self, False)]
-        rows = [self.k.shape[1] - 1] if self.q_positions is None and self.q.shape[1] == 1 else self.rows().tolist()
+        rows = self.numbers()
         cut = bisect.bisect_left(rows, position)
         if cut in (0, len(rows)):
             return [(self, cut > 0)]
@@ -158,6 +163,8 @@ class Policy:
     def attend(self, problem: Problem, prefer: str = "") -> Answer:
         """Plan and compute, on the backend that ``prefer`` names or that fits. Remembers the plan for `explain`."""
         self._last = []
+        if problem.q_positions is None and problem.q.shape[1] == 1:  # a step of decode: nothing to split
+            return self._attend(problem, problem.k.shape[1] <= self.least, prefer)
         answers = [self._attend(part, low, prefer) for part, low in problem.split(self.least)]
         if len(answers) == 1:
             return answers[0]

@@ -1,7 +1,8 @@
 """Block selection: a summary of each block of keys is asked first, and only the best blocks are read (Quest's plan, arXiv
 2406.10774).
 
-Each key head has its own list; the query heads of its group share it, by the greatest of their scores.
+Each key head has its own list. The query heads of its group vote for it by softmax over the summaries, so that one sure head
+outvotes two that look everywhere; for boxes ("minmax") the greatest of their bounds decides.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from kernels.policies.selecting import Selecting
 
 @dataclass
 class BlockSelect(Selecting):
-    """The ``blocks`` best blocks of ``block`` keys; ``summary`` is one of `kernels.select.reference.KINDS`."""
+    """The ``blocks`` best blocks of ``block`` keys; ``summary`` is one of `kernels.select.reference.KINDS`.
+
+    ``parts`` summaries stand for a block: what is short does not vanish in the mean of 64 keys. Their votes are added.
+    """
 
     blocks: int = 20
-    least: int = 8192
     block: int = 64
+    parts: int = 1
     summary: str = "mean"
     name: str = field(default="block_select", init=False)
     _summaries: Tensor | None = field(default=None, init=False, repr=False)
@@ -32,6 +36,8 @@ class BlockSelect(Selecting):
             raise ValueError(
                 f"the window ({self.window}) must hold a whole block ({self.block}): a block is summed up when complete"
             )
+        if self.block % self.parts:
+            raise ValueError(f"a block of {self.block} keys has no {self.parts} even parts")
 
     @property
     def size(self) -> int:
@@ -43,29 +49,36 @@ class BlockSelect(Selecting):
 
     def choose(self, problem: Problem, q: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         first, end = low // self.block, high // self.block
-        scores = dispatch.run("score", q, self._summed(problem.k, int(end.max())), first, end, self.summary)
+        summary = self._summed(problem.k, int(end.max() if len(end) > 1 else end))
+        among = first * self.parts, end * self.parts
+        if self.summary == "minmax":
+            scores = dispatch.run("score", q, summary, *among, self.summary)
+        else:
+            scores = dispatch.run("vote", q, summary, *among, problem.base.scale or q.shape[2] ** -0.5)
+        if self.parts > 1:
+            shares = scores.unflatten(2, (-1, self.parts))
+            scores = shares.amax(dim=3) if self.summary == "minmax" else shares.sum(dim=3)
         counts, indices = dispatch.run("select", scores, self.blocks)
         return counts, indices
 
     def _summed(self, k: Tensor, blocks: int) -> Tensor:
         """Summaries of the first ``blocks`` blocks; those of complete blocks never change, so each is made once."""
         if blocks > self._filled:
-            fresh = dispatch.module("score", "cpu").summarise(
-                k[:, self._filled * self.block : blocks * self.block], self.block, self.summary
-            )
-            self._summaries = self._with_room(fresh, blocks)
-            self._summaries[:, self._filled : blocks] = fresh
+            complete = k[:, self._filled * self.block : blocks * self.block]
+            fresh = dispatch.module("score", "cpu").summarise(complete, self.block // self.parts, self.summary)
+            self._summaries = self._with_room(fresh, blocks * self.parts)
+            self._summaries[:, self._filled * self.parts : blocks * self.parts] = fresh
             self._filled = blocks
         assert self._summaries is not None
-        return self._summaries[:, :blocks]
+        return self._summaries[:, : blocks * self.parts]
 
-    def _with_room(self, like: Tensor, blocks: int) -> Tensor:
+    def _with_room(self, like: Tensor, rows: int) -> Tensor:
         held = self._summaries
-        if held is not None and held.shape[1] >= blocks:
+        if held is not None and held.shape[1] >= rows:
             return held
-        wider = like.new_empty(like.shape[0], max(64, 2 * blocks), like.shape[2])
+        wider = like.new_empty(like.shape[0], max(64, 2 * rows), like.shape[2])
         if held is not None:
-            wider[:, : self._filled] = held[:, : self._filled]
+            wider[:, : self._filled * self.parts] = held[:, : self._filled * self.parts]
         return wider
 
     def crop(self, length: int) -> None:

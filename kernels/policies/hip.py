@@ -24,7 +24,6 @@ class Hip(Selecting):
 
     stages: tuple[tuple[int, int], ...] = ((256, 8192), (32, 2048), (8, 1024))
     window: int = 512
-    least: int = 16384
     refresh: int = 16
     name: str = field(default="hip", init=False)
 

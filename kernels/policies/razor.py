@@ -23,7 +23,6 @@ class Razor(Duo):
 
     sink: int = 4
     window: int = 1024
-    least: int = 10240
     compensate: bool = True
     name: str = field(default="razor", init=False)
     _sums: tuple[int, Tensor] | None = field(default=None, init=False, repr=False)

@@ -85,7 +85,7 @@ class Selecting(Policy):
             return Plan(problem.base, "the model itself limits this layer to a window")
         if not problem.in_order():
             return Plan(problem.base, "key rows are not in order: dense")
-        rows = problem.rows().tolist()
+        rows = problem.numbers()
         if rows[-1] < self._dense_below:
             return Plan(problem.base, f"{rows[-1] + 1} positions are inside the budget of {self._dense_below}: dense")
         stretches = self._stretches(problem, rows)
@@ -114,6 +114,10 @@ class Selecting(Policy):
 
     def _chosen(self, problem: Problem, rows: list[int], stretches: list[tuple[int, int]]) -> list[Choice]:
         """Remembered choices where there are some, all the others in one go."""
+        if len(stretches) == 1:
+            held = next((choice for choice in reversed(self._choices) if choice.position == stretches[0][1]), None)
+            if held is not None:
+                return [held]
         known = {choice.position: choice for choice in self._choices}
         asking = [(row, position) for row, position in stretches if position not in known]
         if asking:
@@ -124,25 +128,40 @@ class Selecting(Policy):
 
     def _ask(self, problem: Problem, rows: list[int], asking: list[tuple[int, int]]) -> list[Choice]:
         numbers = [row for row, _ in asking]
-        at = torch.tensor([rows[row] for row in numbers], device=problem.q.device)
-        q = problem.q[:, numbers].transpose(0, 1).contiguous()
-        low = problem.rows_before(torch.full_like(at, self.sink))
-        high = torch.maximum(low, problem.rows_before((at - self.window + 1).clamp(min=0))) // self.size * self.size
+        asks = problem.q if len(numbers) == problem.q.shape[1] else problem.q[:, numbers]
+        q = asks.transpose(0, 1).contiguous()
+        low, high = self._edges(problem, [rows[row] for row in numbers])
         counts, indices = self._pinned(*self.choose(problem, q, low, high), high)
         return [Choice(position, rows[row], q[i], counts[i], indices[i]) for i, (row, position) in enumerate(asking)]
+
+    def _edges(self, problem: Problem, at: list[int]) -> tuple[Tensor, Tensor]:
+        """Key rows between which the queries at these positions choose, [S] each."""
+        device = problem.q.device
+        if problem.k_positions is None:  # a position is a row: numbers cost a step less than tensors
+            sink = min(self.sink, problem.k.shape[1])
+            ends = [max(sink, position - self.window + 1) // self.size * self.size for position in at]
+            return torch.tensor([sink] * len(at), device=device), torch.tensor(ends, device=device)
+        places = torch.tensor(at, device=device)
+        low = problem.rows_before(torch.full_like(places, self.sink))
+        high = torch.maximum(low, problem.rows_before((places - self.window + 1).clamp(min=0)))
+        return low, high // self.size * self.size
 
     def _pinned(self, counts: Tensor, indices: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Also list the blocks whose keys leave the window before the next choice."""
         first = high // self.size
         more = (self.size + self.refresh - 2) // self.size + 1
         lanes = torch.arange(more, device=indices.device)
+        if len(counts) == 1 and not counts.is_cuda and counts.tolist() == [[indices.shape[2]] * counts.shape[1]]:
+            return counts + more, torch.cat((indices, (first + lanes).expand(1, counts.shape[1], -1)), dim=2)
         wide = F.pad(indices, (0, more))
         places = counts[:, :, None] + lanes
         return counts + more, wide.scatter(2, places, (first[:, None] + lanes)[:, None].expand_as(places))
 
     def compute(self, problem: Problem, plan: Plan, prefer: str) -> Answer:
+        if not problem.one_row_on_cpu(prefer):
+            return super().compute(problem, plan, prefer)
         choice = next((choice for choice in reversed(self._choices) if choice.plan is plan), None)
-        if choice is None or not problem.one_row_on_cpu(prefer) or not self._gather(problem, choice):
+        if choice is None or not self._gather(problem, choice):
             return super().compute(problem, plan, prefer)
         assert choice.gathered is not None
         keys, values = (x[:, : choice.used] for x in choice.gathered)

@@ -22,11 +22,11 @@ class TokenSelect(Selecting):
     """``tokens`` keys; ``alike``: the cosine from which a choice is used again; ``pool``: width of a maximum over neighbours
     (odd).
 
+    With half the keys one of 18 names far up was lost in 20,480 tokens of code (mass kept 0.91), with 2,048 none (0.957).
     ``per_head``: each key head chooses for itself; else one list serves the layer, as in the paper.
     """
 
-    tokens: int = 1024
-    least: int = 8192
+    tokens: int = 2048
     alike: float = 0.9
     pool: int = 1
     per_head: bool = True

@@ -74,7 +74,7 @@ def linear_kernel(
         )
         at = level_ptr + row.to(tl.int64)[:, None] * w_n + (k + ks)[None, :]
         w = tl.load(at, mask=(row < rows)[:, None] & inside[None, :], other=0)
-        acc += tl.dot(x.to(UP), tl.trans(w.to(UP)), input_precision="ieee", out_dtype=ACC)
+        acc += tl.dot(x.to(UP), tl.trans(w.to(UP)), input_precision="tf32x3", out_dtype=ACC)
     acc *= tl.load(size_ptr + row, mask=row < rows, other=0.0).to(ACC)[None, :]
     place = out_ptr + token[:, None] * o_t + row[None, :]
     tl.store(place, acc.to(out_ptr.dtype.element_ty), mask=(token < tokens)[:, None] & (row < rows)[None, :])

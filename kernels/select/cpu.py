@@ -1,12 +1,17 @@
-"""The same as `kernels.select.reference` in whole-tensor steps; also right on a GPU. One batched product for each question."""
+"""The same as `kernels.select.reference` in whole-tensor steps; also right on a GPU. One batched product for each question.
+
+Few rows on a CPU are asked by compiled code where it stands ready (`kernels.select.compiled`).
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
 from torch import Tensor
 
+from kernels.select import compiled
 from kernels.select.reference import exact
 
 
@@ -58,20 +63,29 @@ def _hide(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> Tensor:
     """[S, KV, NB]. A box's bound is one product too: positive parts of q meet the highest corner, negative parts the lowest."""
-    rows = _grouped(q, summary.shape[0])
     if kind == "minmax":
-        rows = torch.cat((rows.clamp(min=0), rows.clamp(max=0)), dim=2)
+        q = torch.cat((q.clamp(min=0), q.clamp(max=0)), dim=2)
+    found = compiled.score(q, summary, low, high)
+    if found is not None:
+        return found
+    rows = _grouped(q, summary.shape[0])
     return _hide(_products(rows, summary, q.shape[0]).amax(dim=2), low, high)
 
 
 def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tensor:
     """[S, KV, N]."""
+    found = compiled.vote(q, k, low, high, scale)
+    if found is not None:
+        return found
     logits = _products(_grouped(q, k.shape[0]), k, q.shape[0]).mul_(scale)
     return _hide(torch.softmax(_hide(logits, low, high), dim=3).sum(dim=2), low, high)
 
 
 def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Tensor:
     """[S, KV, C]: all chunks take each step together, two keys a chunk."""
+    found = compiled.descend(q, k, chunks, size, high)
+    if found is not None:
+        return found
     count, kv_heads, _ = chunks.shape
     rows = q.reshape(count, kv_heads, -1, q.shape[2])
     heads = torch.arange(kv_heads, device=k.device)[None, :, None]
@@ -96,7 +110,15 @@ def select(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """counts [S, KV] and indices [S, KV, min(count, M)]; among equal scores torch may keep either."""
     width = min(count, scores.shape[2])
     values, indices = scores.topk(width, dim=2)
+    if len(values) == 1 and not values.is_cuda and float(values.min()) > -math.inf:
+        return _all(1, values.shape[1], width), indices.sort(dim=2).values
     chosen = values > -math.inf
     counts = chosen.sum(dim=2)
     ordered = torch.where(chosen, indices, scores.shape[2]).sort(dim=2).values
     return counts, torch.where(ordered == scores.shape[2], 0, ordered)
+
+
+@functools.lru_cache(maxsize=64)
+def _all(count: int, kv_heads: int, width: int) -> Tensor:
+    """Counts where everything that was asked for is there; nobody writes to them."""
+    return torch.full((count, kv_heads), width)

@@ -11,6 +11,7 @@ import triton
 from torch import Tensor
 
 from kernels.launch import operands, power, sums
+from kernels.select import cpu
 from kernels.select.cpu import summarise
 from kernels.select.reference import exact
 from kernels.select.triton_kernel import descend_kernel, score_kernel, select_kernel
@@ -18,6 +19,8 @@ from kernels.select.triton_kernel import descend_kernel, score_kernel, select_ke
 __all__ = ["descend", "score", "select", "summarise", "vote"]
 
 TILE = 64
+SORTED = 2048
+"""Columns one program sorts: as many blocks of 64 as 131 072 keys have."""
 
 
 def _scores(
@@ -63,7 +66,9 @@ def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Te
 
 
 def select(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Columns are at most 65 536; scores are compared as float32."""
+    """Scores are compared as float32. Above `SORTED` columns torch chooses: one program cannot hold them in its registers."""
+    if scores.shape[2] > SORTED:
+        return cpu.select(scores, count)
     width = min(count, scores.shape[2])
     counts = torch.empty(scores.shape[:2], dtype=torch.int64, device=scores.device)
     indices = torch.empty(*scores.shape[:2], width, dtype=torch.int64, device=scores.device)

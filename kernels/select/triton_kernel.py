@@ -28,10 +28,10 @@ def score_kernel(
     k = tl.load(place, mask=wanted, other=0.0).to(UP)
     if BOX:
         lowest = tl.load(place + D, mask=wanted, other=0.0).to(UP)
-        s = tl.dot(tl.maximum(q, 0.0).to(UP), tl.trans(k), input_precision="ieee", out_dtype=ACC)
-        s += tl.dot(tl.minimum(q, 0.0).to(UP), tl.trans(lowest), input_precision="ieee", out_dtype=ACC)
+        s = tl.dot(tl.maximum(q, 0.0).to(UP), tl.trans(k), input_precision="tf32x3", out_dtype=ACC)
+        s += tl.dot(tl.minimum(q, 0.0).to(UP), tl.trans(lowest), input_precision="tf32x3", out_dtype=ACC)
     else:
-        s = tl.dot(q, tl.trans(k), input_precision="ieee", out_dtype=ACC)
+        s = tl.dot(q, tl.trans(k), input_precision="tf32x3", out_dtype=ACC)
     s = tl.where((members < GROUP)[:, None] & allowed[None, :], s * scale, float("-inf"))
     if MODE == 0:
         tl.store(out_ptr + row * o_s + head * o_h + column, tl.max(s, 0), mask=inside)
@@ -70,15 +70,15 @@ def descend_kernel(
     value = tl.full([BN], float("-inf"), dtype=ACC)
     if SPAN == 1:
         k = tl.load(keys + left[:, None] * k_n, mask=wanted, other=0.0).to(UP)
-        s = tl.dot(q, tl.trans(k), input_precision="ieee", out_dtype=ACC)
+        s = tl.dot(q, tl.trans(k), input_precision="tf32x3", out_dtype=ACC)
         value = tl.max(tl.where(off, float("-inf"), s), 0)
     while span > 1:
         half = span // 2
         k = tl.load(keys + (left + half // 2)[:, None] * k_n, mask=wanted, other=0.0).to(UP)
-        s = tl.dot(q, tl.trans(k), input_precision="ieee", out_dtype=ACC)
+        s = tl.dot(q, tl.trans(k), input_precision="tf32x3", out_dtype=ACC)
         lower = tl.max(tl.where(off, float("-inf"), s), 0)
         k = tl.load(keys + (left + half + (span - half) // 2)[:, None] * k_n, mask=wanted, other=0.0).to(UP)
-        s = tl.dot(q, tl.trans(k), input_precision="ieee", out_dtype=ACC)
+        s = tl.dot(q, tl.trans(k), input_precision="tf32x3", out_dtype=ACC)
         upper = tl.max(tl.where(off, float("-inf"), s), 0)
         value = tl.maximum(lower, upper)
         left = tl.where(lower >= upper, left, left + half)

@@ -22,6 +22,7 @@ from lsp_server.commands.plot import Panel, svg
 from lsp_server.spawn import python_command
 
 DRAWN = ("dense", "duo", "block_select")
+AGAINST = ("of transformers'", "of our dense", "what it did")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,10 +80,12 @@ def wrong(report: dict[str, Any]) -> list[dict[str, Any]]:
 def show(report: dict[str, Any], console: Console) -> None:
     for op in dict.fromkeys(row["op"] for row in report["rows"]):
         table = Table(title=f"{op.replace('_', ' ')} on {report['device']}, {report['threads']} threads")
-        for name in ("policy", "dtype", "length", "ms", "best of torch", "ratio", "max error", "KV read"):
+        columns = ["policy", "dtype", "length", "ms", "best of torch", "ratio", "max error", "KV read"]
+        against = op in ("decode", "prefill")
+        for name in [*columns, *(AGAINST if against else ())]:
             table.add_column(name, justify="left" if name in ("policy", "dtype") else "right")
         for row in (row for row in report["rows"] if row["op"] == op):
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row), *(_against(row) if against else ()))
         console.print(table)
     for entry in wrong(report):
         console.print(f"{entry['op']} {entry['policy']} {entry['dtype']} {entry['length']}: {entry['reason']}")
@@ -104,6 +107,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['max_error']:.1e}",
         f"{row['kv_bytes'] / 1e6:.1f} MB" if row["kv_bytes"] else "",
     ]
+
+
+def _against(row: dict[str, Any]) -> list[str]:
+    """The same step of transformers' default path and of our own dense attention over the policy's, and what it did."""
+    ratios = [row.get("default_ratio"), row.get("dense_ratio")]
+    return [*("" if ratio is None else f"{ratio:.2f}x" for ratio in ratios), row.get("reason", "")]
 
 
 def picture(rows: Sequence[dict[str, Any]]) -> str:

@@ -19,6 +19,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from kernels.attention import triton_kernel as attention
 from kernels.exit_head import triton_kernel as exit_head
+from kernels.linear import triton_kernel as linear
 from kernels.quantize import triton_kernel as quantize
 from kernels.select import triton_kernel as select
 
@@ -42,6 +43,13 @@ eight = pointers | dict(k_ptr="*i8", v_ptr="*i8")
 compile(attention.attend_kernel, 90, attend | dict(QUANT=True, D=96), eight, scale="fp32", softcap="fp32")
 compile(attention.merge_kernel, 90, dict(D=128, BD=128, ACC=tl.float32),
         dict(outs_ptr=wide, lses_ptr=wide, out_ptr=wide, lse_ptr=wide))
+both = dict(q="*bf16", k="*bf16", v="*bf16", decay=wide, state=wide, out="*bf16", last=wide)
+mixed = dict(D=128, E=128, BD=128, BE=64, C=32, PER_STEP=False, WIDE=tl.float32, PRECISION="tf32")
+compile(linear.linear_kernel, 90, mixed, both)
+compile(linear.scan_kernel, 90, dict(C=128, BC=64, L=32, WIDE=tl.float32),
+        dict(x="*bf16", decay="*bf16", state="*bf16", out="*bf16"))
+single = {name: "*fp32" if kind == "*bf16" else kind for name, kind in pointers.items()}
+compile(attention.attend_kernel, 90, plain | dict(BM=16, BN=32, UP=tl.float32), single, scale="fp32", softcap="fp32")
 score = dict(GROUP=6, GP=16, D=128, BD=128, BN=64, BOX=True, **half)
 kinds = dict(q_ptr="*bf16", k_ptr="*bf16", low_ptr="*i64", high_ptr="*i64", lse_ptr=wide, out_ptr=wide)
 for mode in (0, 2):

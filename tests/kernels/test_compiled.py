@@ -170,3 +170,35 @@ def test_what_it_leaves_to_torch() -> None:
     assert compiled.attend(q[..., :40], k[..., :40], v[..., :40], DENSE, 4) is None
     assert compiled.attend(q, k, v, Spec(softcap=3.0), 4) is None
     assert compiled.attend(q.requires_grad_(), k, v, DENSE, 4) is None
+
+
+@torch.no_grad()
+def test_what_a_spec_keeps_is_left_when_the_tensors_change() -> None:
+    """One spec with other shapes, strides, types, lengths and threads in turn, and back: each answer is the reference's."""
+    generator = torch.Generator().manual_seed(0)
+    spec = Spec(heads=Heads((True, False), 3, 20))
+    for size, rows, keys, dtype in itertools.product((64, 128), (1, 2), (90, 40, 91), (torch.float32, torch.bfloat16)):
+        q, held = torch.randn(6, rows, size, generator=generator), torch.randn(2, 2, keys + 9, size, generator=generator)
+        k, v = held[:, :, :keys].to(dtype)
+        _equal(q.to(dtype), k, v, spec, keys - rows)
+        _equal(q.to(dtype), k, v.contiguous(), spec, keys - rows)
+        _equal(q.to(dtype), k, v, DENSE, keys - rows)
+
+
+@torch.no_grad()
+def test_keys_and_values_of_different_length_are_refused_at_every_step() -> None:
+    q, (k, v) = torch.randn(2, 1, 64), torch.randn(2, 1, 50, 64)
+    assert compiled.attend(q, k, v, DENSE, 49) is not None
+    with pytest.raises(ValueError, match="give q"):
+        compiled.attend(q, k, v[:, :40], DENSE, 49)
+
+
+@torch.no_grad()
+def test_more_specs_than_are_kept_and_the_first_again() -> None:
+    generator = torch.Generator().manual_seed(0)
+    q, (k, v) = torch.randn(4, 1, 32, generator=generator), torch.randn(2, 2, 70, 32, generator=generator)
+    specs = [Spec(scale=0.1 + number / 1000) for number in range(compiled.MOST_TABLES + 3)]
+    for spec in [*specs, specs[0]]:
+        assert compiled.attend(q, k, v, spec, 69) is not None
+    _equal(q, k, v, specs[0], 69)
+    assert len(compiled._room().tables) <= compiled.MOST_TABLES

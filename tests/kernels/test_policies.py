@@ -31,6 +31,8 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 MORE: list[tuple[str, dict[str, Any]]] = [
     ("block_select", {"summary": "minmax"}),
+    ("block_select", {"summary": "minmax", "parts": 2}),
+    ("block_select", {"parts": 4}),
     ("block_select", {"summary": "middle", "refresh": 1}),
     ("token_select", {"per_head": False, "pool": 3}),
     ("token_select", {"alike": -1.0, "refresh": 16}),
@@ -146,6 +148,38 @@ def test_a_selection_looks_at_few_keys_and_finds_the_needle() -> None:
         seen = policy.explain().seen
         assert bool(seen[:, 0, 77].all()), name
         assert policy.explain().tokens_read() < 60
+
+
+def _needles(**options: Any) -> list[int]:
+    """The blocks of 8 keys that a row at 149 chooses, whose first head looks for key 77 and whose second for no key more."""
+    q = torch.zeros(2, 1, D, dtype=torch.float64)
+    q[0, 0, 0], q[1, 0, 1] = 8.0, 8.0
+    k = torch.zeros(1, N, D, dtype=torch.float64)
+    k[0, :, 1] = 3.0 + 0.1 * torch.sin(torch.arange(N, dtype=torch.float64))
+    k[0, 77, 0] = 16.0
+    policy = BlockSelect(least=0, sink=0, window=8, blocks=1, block=8, **options)
+    policy.attend(Problem(q, k, k))
+    rows = policy.explain().seen[0, 0].nonzero()[:, 0].tolist()
+    return sorted({row // 8 for row in rows if row < 128})
+
+
+def test_one_sure_head_outvotes_another_whose_scores_are_high_everywhere() -> None:
+    assert _needles() == [77 // 8]
+    scores = [(8 * 3.1, block) for block in range(16)]  # what the second head says of a block: more than the first of any
+    assert max(scores)[0] > 8 * 16 / 8
+
+
+def test_what_is_short_does_not_vanish_in_the_mean_of_its_block() -> None:
+    """Block 3 is a little of what is looked for all over, block 9 holds it in one key: in eight parts the key decides."""
+    q, k = torch.zeros(1, 1, D, dtype=torch.float64), torch.zeros(1, N, D, dtype=torch.float64)
+    q[0, 0, 0], k[0, 24:32, 0], k[0, 77, 0] = 4.0, 3.0, 16.0
+    for parts, chosen in ((1, 24), (8, 77)):
+        policy = BlockSelect(least=0, sink=0, window=8, blocks=1, block=8, parts=parts)
+        policy.attend(Problem(q, k, k))
+        seen = policy.explain().seen[0, 0]
+        assert [bool(seen[row]) for row in (24, 77)] == [chosen == 24, chosen == 77]
+    with pytest.raises(ValueError, match="no 3 even parts"):
+        BlockSelect(block=8, window=8, parts=3)
 
 
 def test_keys_that_draw_too_much_are_calmed_and_the_first_is_not() -> None:

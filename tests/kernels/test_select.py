@@ -88,6 +88,14 @@ def test_the_choice(count: int, columns: int, backend: ModuleType) -> None:
     assert counts[0, 0] == 1
 
 
+def test_more_columns_than_one_program_holds(backend: ModuleType) -> None:
+    """Every key of 131 072 may be a column: on a GPU torch chooses then. Rows with fewer candidates than wanted stay short."""
+    scores = torch.randn(2, 1, 2100, generator=torch.Generator().manual_seed(0))
+    scores[1, 0, 7:] = -math.inf
+    for got, expected in zip(backend.select(scores, 9), reference.select(scores, 9), strict=True):
+        torch.testing.assert_close(got, expected)
+
+
 def test_a_box_bounds_every_key_inside() -> None:
     q, k, _, _ = _draw(SHAPES[1])
     bound = cpu.score(q, cpu.summarise(k, 8, "minmax"), torch.zeros(3), torch.full((3,), 25), "minmax")

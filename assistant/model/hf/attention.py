@@ -6,10 +6,12 @@ or read: a query row's place follows from how many keys there are, a ring's rows
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,6 +26,13 @@ from kernels.policies.base import Problem
 log = logging.getLogger("sotto.engine")
 _COUNT = itertools.count()
 _NUMBER = re.compile(r"\d+")
+
+
+@functools.lru_cache(maxsize=64)
+def _base(scale: float, softcap: float, kv_heads: int, window: int) -> Spec:
+    """What a model itself demands, as one object for all its steps: plans and compiled code are found by it."""
+    heads = Heads((False,) * kv_heads, sink=0, window=window) if window else None
+    return Spec(scale=scale, softcap=softcap, heads=heads)
 
 
 class Attention:
@@ -52,8 +61,8 @@ class Attention:
         """query [1, H, T, d], key and value [1, KV, N, d], the queries being the newest rows; returns [1, T, H, d]."""
         layer = self.layers[int(module.layer_idx)]  # type: ignore[arg-type]
         window = sliding_window if sliding_window is not None and sliding_window < layer.length else None
-        heads = Heads((False,) * key.shape[1], sink=0, window=window) if window else None
-        base = Spec(scale=scaling or query.shape[-1] ** -0.5, softcap=softcap or 0.0, heads=heads, sink_logit=s_aux)
+        base = _base(scaling or query.shape[-1] ** -0.5, softcap or 0.0, key.shape[1], window or 0)
+        base = base if s_aux is None else replace(base, sink_logit=s_aux)
         width = value.shape[-1]
         values = value if width == query.shape[-1] else F.pad(value, (0, query.shape[-1] - width))
         held = layer.positions

@@ -35,10 +35,15 @@ def test_a_report_of_this_machine(tmp_path: Path) -> None:
     assert all(set(row) >= KEYS for row in rows)
     assert {row["op"] for row in rows} == OPERATORS
     policies = {row["policy"] for row in rows if row["op"] == "decode" and row["length"] == 600}
-    assert policies == {"dense", "sink_window", "duo", "razor", "block_select", "token_select", "hip"}
+    assert policies == {"dense", "sink_window", "duo", "razor", "block_select", "token_select", "hip", "act"}
     assert all(row["ms"] > 0 for row in rows)
     assert all(row["ratio"] == pytest.approx(row["best_torch_ms"] / row["ms"]) for row in rows if row["best_torch"])
     assert all(row["ratio"] is row["best_torch_ms"] is None for row in rows if not row["best_torch"])
+    steps = [row for row in rows if row["op"] == "decode"]
+    assert all(row["default_ratio"] == pytest.approx(row["default_ms"] / row["ms"]) for row in steps)
+    assert all(row["dense_ratio"] == pytest.approx(row["dense_ms"] / row["ms"]) for row in steps)
+    assert {row["reason"] for row in steps if row["policy"] == "dense"} == {"every key"}
+    assert all(row["reason"].endswith(": dense") for row in steps if row["policy"] not in ("dense", "act"))  # too few keys
     dense = {
         row["length"]: row["kv_bytes"]
         for row in rows

@@ -1,0 +1,54 @@
+"""From how many keys on each policy's decode step is faster than dense on this CPU: what `--freeze` writes down.
+
+Knows the policies by name and how a step is raced; the numbers are read by `kernels.policies.registry.make`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+from kernels.bench.measure import race
+from kernels.bench.on_cpu import CALIBRATED_HEADS, STEPS, Layer, go_back, step_of
+from kernels.policies.registry import POLICIES, make
+
+LADDER = (1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
+FASTER = 1.03
+"""A policy must win by more than the clock's noise."""
+NEVER = 2**30
+"""Positions of policies that never were faster: they stay dense."""
+NOT_FOR_SPEED = ("dense", "act")
+"""ACT reads every key and then some, for better answers; it is on wherever it is asked for."""
+ROUNDS = 7
+
+
+def breaks_even(ratios: Mapping[int, Sequence[float]]) -> int:
+    """``ratios``: for each length by how much a policy beat dense, once for each precision. The first length from which on it
+    won every time; `NEVER` if it did not at the last.
+    """
+    found = NEVER
+    for length in sorted(ratios, reverse=True):
+        if min(ratios[length]) < FASTER:
+            break
+        found = length
+    return found
+
+
+def measured(say: Callable[[str], None], ladder: Sequence[int] = LADDER, rounds: int = ROUNDS) -> dict[str, int]:
+    """{policy: keys}, each policy at its default budget."""
+    ratios: dict[str, dict[int, list[float]]] = {name: {} for name in POLICIES if name not in NOT_FOR_SPEED}
+    for length in ladder:
+        for dtype in (torch.bfloat16, torch.float32):
+            say(f"where policies break even: {length} keys, {dtype}")
+            times = _raced(length, dtype, rounds)
+            for name, found in ratios.items():
+                found.setdefault(length, []).append(times["dense"] / times[name])
+    return {name: breaks_even(found) for name, found in ratios.items()}
+
+
+def _raced(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
+    layer = Layer.random(length, STEPS + 1, dtype)
+    made = {name: make(name, least=0, **CALIBRATED_HEADS.get(name, {})) for name in POLICIES if name != "act"}
+    contenders = {name: step_of(layer, policy, length) for name, policy in made.items()}
+    return race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, made, length))

@@ -1,0 +1,72 @@
+"""No policy is on where it is slower than dense: what was measured decides, and the reason can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kernels import dispatch
+from kernels.bench.break_even import NEVER, NOT_FOR_SPEED, breaks_even
+from kernels.policies import oracle
+from kernels.policies.base import Problem
+from kernels.policies.registry import CALIBRATED, POLICIES, make
+
+CHOOSING = sorted(POLICIES.keys() - set(NOT_FOR_SPEED))
+
+
+@pytest.fixture
+def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Numbers of a machine on which every policy pays from 3 000 keys on."""
+    dispatch.freeze("cpu", {"break_even": dict.fromkeys(CHOOSING, 3000)}, tmp_path)
+    monkeypatch.setattr(dispatch, "CONFIGS", tmp_path)
+    dispatch.break_even.cache_clear()
+    yield
+    dispatch.break_even.cache_clear()
+
+
+def _options(name: str) -> dict[str, Any]:
+    return {"full": (True, False)} if name in CALIBRATED else {}
+
+
+def _problem(keys: int) -> Problem:
+    generator = torch.Generator().manual_seed(0)
+    return Problem(torch.randn(4, 1, 32, generator=generator), *torch.randn(2, 2, keys, 32, generator=generator))
+
+
+def test_the_length_from_which_on_it_always_won() -> None:
+    assert breaks_even({1000: [0.8, 0.7], 2000: [1.2, 0.9], 3000: [1.5, 1.4], 4000: [2.0, 1.6]}) == 3000
+    assert breaks_even({1000: [1.5], 2000: [0.9], 3000: [1.5]}) == 3000  # one win below does not count
+    assert breaks_even({1000: [1.5], 2000: [1.01]}) == NEVER  # nor does a win within the clock's noise
+    assert breaks_even({1000: [1.5], 2000: [1.6]}) == 1000
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("name", CHOOSING)
+def test_below_its_break_even_a_policy_is_dense_and_says_so(name: str) -> None:
+    policy = make(name, **_options(name))
+    short, long = _problem(3000), _problem(3001)
+    found = policy.attend(short)
+    assert policy.reason == "positions below 3000: dense"
+    assert policy.explain().tokens_read() == 3000
+    torch.testing.assert_close(found.out, make("dense").attend(short).out)
+    found = policy.attend(long)
+    assert "dense" not in policy.reason
+    assert policy.explain().tokens_read() < 3001
+    torch.testing.assert_close(found.out.double(), oracle.answer(long, policy.explain()).out, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("name", CHOOSING)
+def test_who_sets_the_length_is_obeyed(name: str) -> None:
+    policy = make(name, least=0, **_options(name))
+    policy.attend(_problem(3000))
+    assert policy.reason != "positions below 3000: dense"
+    assert policy.explain().tokens_read() < 3000
+
+
+def test_every_policy_that_leaves_keys_out_was_measured() -> None:
+    assert set(dispatch.break_even()) == set(CHOOSING)
