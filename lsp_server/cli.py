@@ -188,7 +188,9 @@ def _add_model(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what = calibrate.add_mutually_exclusive_group(required=True)
     what.add_argument("--turbo", action="store_true", help="how sure a token must be to skip layers")
     what.add_argument(
-        "--attention", choices=("duo", "razor"), help="the heads of a model of transformers' that must see everything"
+        "--attention",
+        choices=("duo", "razor", "act"),
+        help="the heads of a model of transformers' that must see everything; for act those that are better calmed",
     )
     calibrate.add_argument("--path", type=Path, default=Path("."), metavar="DIR", help="Python code (default: here)")
     calibrate.add_argument("--cursors", type=int, default=1500, metavar="N", help="lines to complete (default: %(default)s)")
@@ -311,7 +313,7 @@ def _model(given: argparse.Namespace) -> int:
     if given.kind == "info":
         return model.info(given.model, given.json)
     if given.kind == "calibrate" and given.attention:
-        return model.calibrate_attention(given.model, given.attention, given.json)
+        return model.calibrate_attention(given.model, given.attention, given.path, given.json)
     if given.kind == "calibrate":
         return model.calibrate(given.model, given.path, given.cursors, given.check, given.json)
     if given.kind == "export":

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from assistant.model.export import transformers_folder
 from assistant.model.hf.needles import needle
 from assistant.model.rope import rope_tables
 from assistant.model.tokenizer import CodeTokenizer
-from assistant.model.transformer import Transformer
+from assistant.model.transformer import Block, Transformer
 from assistant.training.sources import standard_library
 from assistant.training.tokenizer import SPECIAL_TOKENS
 from assistant.types import EngineError
@@ -37,8 +38,10 @@ from assistant.types import EngineError
 LENGTH = 32768
 THETA = 400_000.0
 """The base that makes the slowest rotations as slow at 32,768 positions as 10,000 makes them at 1,024 (NTK-aware scaling)."""
+SHARPER = (0.1 * math.log(32) + 1) ** 2
+"""Queries are longer by this, for a softmax over 32 times the keys is flatter (YaRN, arXiv 2309.00071, section 3.4)."""
 ROW, BATCH, RATE, PARTS = 1024, 4, 1e-3, 4
-STEPS = 120
+STEPS = 200
 NEEDLES, ASKED_WEIGHT = 16, 3.0
 """Definitions planted in a row; how much more than other text what repeats them weighs in the loss."""
 TOKENS_OF_A_NEEDLE = 38
@@ -186,12 +189,22 @@ def _forward(model: Transformer, tokens: Tensor, tables: Sequence[Tensor], crowd
     return model.logits(x)[0]
 
 
+@torch.no_grad()
+def sharpen(model: Transformer, factor: float) -> None:
+    """Multiply the logits of attention by ``factor``, in the weights: the gain of the queries' norm, or what makes queries."""
+    for block in model.blocks:
+        attention = cast(Block, block).attention
+        queries = attention.split[0] * attention.head_dim
+        (attention.qkv.weight[:queries] if attention.q_norm is None else attention.q_norm.weight).mul_(factor)
+
+
 def make(out: Path, folder: Path, steps: int, say: Callable[[str], None]) -> list[float]:
     """Stretch the checkpoint in ``folder`` and write it to ``out`` for transformers; the losses. Raises `EngineError`."""
     source = checkpoint.load(folder)
     torch.manual_seed(0)
     model = Transformer(replace(source.config, context=LENGTH, rope_theta=THETA, exits=()))
     model.load_state_dict(source.transformer().state_dict())
+    sharpen(model, SHARPER)
     losses = learn(model.train(), Rows(source.tokenizer, texts(), 1), steps, say)
     with tempfile.TemporaryDirectory() as temporary:
         whole = Path(temporary) / "stretched"

@@ -119,5 +119,14 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['worst_head']:.3f}",
         f"{row['reading_ratio']:.2f}x",
         f"{row['step_ratio']:.2f}x",
-        f"misses {', '.join(row['failed'])}" if row["failed"] else "holds",
+        _verdict(row),
     ]
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """What a policy misses: by chance of this text, or because it was made so."""
+    rest = [demand for demand in row["failed"] if demand not in row["by_construction"]]
+    told = [f"misses {', '.join(rest)}"] if rest else []
+    if row["by_construction"]:
+        told.append(f"by construction without {', '.join(row['by_construction'])}: what left its window is forgotten")
+    return "; ".join(told) or "holds"

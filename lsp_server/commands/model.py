@@ -42,13 +42,23 @@ def calibrate(model: str, path: Path, cursors: int, check: bool, as_json: bool) 
     return _run(arguments, "calibrating", as_json, _show_calibration, "assistant.model.calibrate")
 
 
-def calibrate_attention(model: str, attention: str, as_json: bool) -> int:
-    """Find the heads of a checkpoint that retrieve, for the setting `attention`, and keep them in the user's data folder."""
-    arguments = ["--model", model_place(model), "--attention", attention, "--out", str(calibrated_dir())]
+def calibrate_attention(model: str, attention: str, path: Path, as_json: bool) -> int:
+    """Find the heads of a checkpoint that retrieve, for the setting `attention`, and keep them in the user's data folder.
+
+    For act the heads that read the Python code in ``path`` better when they are calmed.
+    """
+    arguments = ["--model", model_place(model), "--attention", attention, "--out", str(calibrated_dir()), "--path", str(path)]
     return _run(arguments, "calibrating", as_json, _show_heads, "assistant.model.hf.calibrate")
 
 
 def _show_heads(console: Console, answer: dict[str, Any]) -> None:
+    if "calmed" in answer:
+        before, after = answer["perplexity"]
+        told = f"{answer['calmed']} of {answer['keyHeads']} key heads of {answer['model']} are calmed"
+        gained = f"perplexity of code that did not choose them: {before:.3f} dense, {after:.3f} with those that were tried"
+        console.print(f"{told}; {gained}.")
+        console.print(f"Kept in {answer['file']}." + ("" if answer["calmed"] else " No head gains: `act` stays dense here."))
+        return
     console.print(f"{answer['retrieving']} of {answer['keyHeads']} key heads of {answer['model']} retrieve; the others stream.")
     console.print(f"Kept in {answer['file']}. Use it with the setting `attention`: {answer['attention']}.")
 

@@ -1,7 +1,7 @@
 """Find the heads of a checkpoint that retrieve, from random tokens alone: by scores (RazorAttention, arXiv 2407.15891, section
-3.2), for duo by trained gates (`gates`) where that is a matter of minutes.
+3.2), for duo by trained gates (`gates`) where that is a matter of minutes; for act those that are better calmed (`act_heads`).
 
-    python -m assistant.model.hf.calibrate --model DIR_OR_ID --attention razor --out DIR
+    python -m assistant.model.hf.calibrate --model DIR_OR_ID --attention razor --out DIR [--path CODE]
 
 A segment of random tokens stands four times in a row. A head that looks from a token to what followed it the last time carries
 things over long distances; it must see everything, the others a sink and a window. Prints one JSON object on the last line.
@@ -21,12 +21,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assistant.model.hf import gates, heads
+from assistant.model.hf import act_heads, gates, heads
 from assistant.model.hf.engine import HubEngine
 from assistant.model.hf.files import is_transformers
 from assistant.model.hf.load import load
 from assistant.model.hf.locate import locate
 from assistant.model.hf.runner import HubRunner, HubSlot, Way
+from assistant.model.race import places
 from assistant.types import EngineError
 from kernels.attention.spec import Answer
 from kernels.policies.base import Policy, Problem
@@ -132,13 +133,30 @@ def _share(runner: HubRunner, policy: str) -> float:
     return DUO_SHARE if policy == "duo" else min(MOST_SHARE, SHARE * shape.num_attention_heads / shared)
 
 
-def calibrate(folder: Path, policy: str, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def calmed(engine: HubEngine, runner: HubRunner, code: Path, say: Callable[[str], None]) -> act_heads.Found:
+    """The heads that are better calmed, by the Python files in ``code``. Raises `EngineError`."""
+    layers, shared = act_heads.shape(runner)
+    count, length = act_heads.affordable(engine, runner, layers * shared), act_heads.length(engine)
+    begin = engine.begin
+    texts = places.stretches(places.read(code), engine.tokenizer, length - len(begin), count)
+    return act_heads.search(runner, [[*begin, *text] for text in texts], say)
+
+
+def calibrate(
+    folder: Path, policy: str, out: Path, say: Callable[[str], None] = lambda text: None, code: Path = Path()
+) -> dict[str, Any]:
     """Find the heads for ``policy`` and keep them in ``out``; what was found, for the user. Raises `EngineError`."""
     if not is_transformers(folder):
         raise EngineError("only a checkpoint that transformers loads has an `attention` to calibrate")
     engine, info = load(folder, lambda: None)
     runner = engine.hub_runner
     assert isinstance(runner, HubRunner)
+    if policy == "act":
+        best = calmed(engine, runner, code, say)
+        path = heads.write(out, info.sha256, info.name, policy, best.flags)
+        told = {"keyHeads": sum(map(len, best.flags)), "perplexity": [round(value, 4) for value in best.judged]}
+        told["alone"] = [[round(saved, 5) for saved in layer] for layer in best.alone]
+        return {"model": info.name, "attention": policy, "calmed": sum(map(sum, best.flags)), "file": str(path), **told}
     flags, told = found(engine, runner, policy, say)
     path = heads.write(out, info.sha256, info.name, policy, flags)
     full = sum(flag for layer in flags for flag in layer)
@@ -148,11 +166,12 @@ def calibrate(folder: Path, policy: str, out: Path, say: Callable[[str], None] =
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="assistant.model.hf.calibrate", description=__doc__)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--attention", choices=("duo", "razor"), required=True)
+    parser.add_argument("--attention", choices=("duo", "razor", "act"), required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--path", type=Path, default=Path(), help="Python code to try heads on, for act (default: here)")
     options = parser.parse_args(arguments)
     try:
-        answer, code = calibrate(locate(options.model), options.attention, options.out, _say), 0
+        answer, code = calibrate(locate(options.model), options.attention, options.out, _say, options.path), 0
     except EngineError as error:
         answer, code = {"error": str(error)}, 1
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -57,6 +57,8 @@ def load(
         read = AttentionPlan.read(text, layers, known)
         for loss in read.losses:
             log.warning("attention in texts longer than its budget: %s", loss)
+        for reason in read.fallbacks:
+            log.warning("attention: %s", reason)
         return read
 
     runner = HubRunner(model, context, ours, plan, attention, tight)

@@ -37,12 +37,14 @@ class LayerPlan:
 class AttentionPlan:
     """A plan for each layer, from first to last. ``text`` is the setting it was read from.
 
-    ``retrieves``: a text that exceeds the window is not cut at one place but keeps the lines that are looked at.
+    ``retrieves``: a text that exceeds the window is not cut at one place but keeps the lines that are looked at. ``mixers``:
+    names that only a checkpoint trained with them could follow; their layers are dense.
     """
 
     text: str
     layers: tuple[LayerPlan, ...]
     retrieves: bool = False
+    mixers: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, text: str, layers: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> AttentionPlan:
@@ -60,7 +62,8 @@ class AttentionPlan:
                 raise EngineError(f"`attention` cannot be read at {word!r}; write a name, and layers as in {first},0-1=dense")
             begin, end = int(found[1]), int(found[2] or found[1])
             names[begin : end + 1] = [found[3]] * len(names[begin : end + 1])
-        return cls(text, tuple(_layer(name, index, heads) for index, name in enumerate(names)), retrieves)
+        mixers = tuple(dict.fromkeys(name for name in names if _is_mixer(name)))
+        return cls(text, tuple(_layer(name, index, heads) for index, name in enumerate(names)), retrieves, mixers)
 
     @property
     def losses(self) -> list[str]:
@@ -70,19 +73,33 @@ class AttentionPlan:
         return [f"{name}: {LOSSES[name]}" for name in dict.fromkeys(layer.name for layer in self.layers) if name in LOSSES]
 
     @property
+    def fallbacks(self) -> list[str]:
+        """Why some layers do not do what the setting names."""
+        return [f"{name} mixes by weights of its own, which this checkpoint was not trained for: dense" for name in self.mixers]
+
+    @property
     def is_dense(self) -> bool:
         return all(layer.name == DENSE for layer in self.layers)
 
 
-def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> LayerPlan:
-    from kernels.policies.registry import CALIBRATED, POLICIES
+def _is_mixer(name: str) -> bool:
+    from kernels.policies.registry import MIXERS
 
+    return name in MIXERS
+
+
+def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> LayerPlan:
+    from kernels.policies.registry import CALIBRATED, FLAGS, MIXERS, POLICIES
+
+    if name in MIXERS:
+        return LayerPlan(DENSE)
     if name not in POLICIES:
-        raise EngineError(f"`attention` knows no {name!r}; choose from {', '.join((*POLICIES, RETRIEVAL))}")
-    if name not in CALIBRATED:
-        return LayerPlan(name)
-    if name not in heads:
+        names = ", ".join((*POLICIES, RETRIEVAL))
+        raise EngineError(f"`attention` knows no {name!r}; choose from {names}; or, trained with them: {', '.join(MIXERS)}")
+    if name in heads and name in FLAGS:
+        return LayerPlan(name, ((FLAGS[name], tuple(heads[name][index])),))
+    if name in CALIBRATED:
         raise EngineError(
             f"`attention` is {name}, which needs to know the heads that retrieve; run: sotto model calibrate --attention {name}"
         )
-    return LayerPlan(name, (("full", tuple(heads[name][index])),))
+    return LayerPlan(name)

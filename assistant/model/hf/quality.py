@@ -27,6 +27,7 @@ import torch
 from assistant.model import checkpoint
 from assistant.model.export import transformers_folder
 from assistant.model.hf import heads
+from assistant.model.hf.act_heads import nats
 from assistant.model.hf.calibrate import found
 from assistant.model.hf.engine import HubEngine
 from assistant.model.hf.files import is_transformers
@@ -38,7 +39,7 @@ from assistant.model.hf.runner import HubRunner, HubSlot, Way
 from assistant.model.hf.watching import Watching
 from assistant.model.mixture import Floats
 from assistant.types import EngineError
-from kernels.policies.registry import CALIBRATED, POLICIES
+from kernels.policies.registry import CALIBRATED, FORGETTING, POLICIES
 
 PASS = 256
 """Rows of a pass while a text is read."""
@@ -95,12 +96,12 @@ def read(runner: HubRunner, plan: AttentionPlan, hay: Haystack, most: int, say: 
     watched = [Watching(inner=layer.policy) for layer in slot.layers]
     for layer, policy in zip(slot.layers, watched, strict=True):
         layer.policy = policy
-    nats: list[Floats] = []
+    costs: list[Floats] = []
     for start in range(0, len(hay.ids), PASS):
         piece = hay.ids[start : start + PASS]
         logits = runner.logits(piece, slot, bool, len(piece))
         slot.advance(piece)
-        nats.append(_nats(logits, hay.ids[start + 1 : start + PASS + 1]))
+        costs.append(nats(logits, hay.ids[start + 1 : start + PASS + 1]))
         say(f"{plan.text}: {slot.length} of {len(hay.ids)} tokens read")
     reading_s = sum(math.fsum(policy.seconds[False]) for policy in watched)
     for policy in watched:
@@ -111,14 +112,8 @@ def read(runner: HubRunner, plan: AttentionPlan, hay: Haystack, most: int, say: 
     counts = [count for policy in watched for count in policy.read]
     steps = [math.fsum(calls) for calls in zip(*(policy.seconds[True] for policy in watched), strict=True)]
     return Reading(
-        np.concatenate(nats), said, min(firsts, default=None), kept, counts, reading_s, 1e3 * statistics.median(steps)
+        np.concatenate(costs), said, min(firsts, default=None), kept, counts, reading_s, 1e3 * statistics.median(steps)
     )
-
-
-def _nats(logits: Floats, following: Sequence[int]) -> Floats:
-    rows = torch.from_numpy(logits[: len(following)])
-    nats: Floats = torch.nn.functional.cross_entropy(rows, torch.tensor(following), reduction="none").numpy()
-    return nats
 
 
 def _ask(runner: HubRunner, slot: HubSlot, asked: Sequence[int], value: Sequence[int]) -> list[int]:
@@ -156,7 +151,9 @@ def row(name: str, got: Sequence[Reading], dense: Sequence[Reading], hays: Seque
         "step_ms": statistics.median(one.step_ms for one in got),
         "step_ratio": statistics.median(one.step_ms for one in dense) / statistics.median(one.step_ms for one in got),
     }
-    return {**found, "failed": failed(found) if acts else []}
+    bad = failed(found) if acts else []
+    lost = [demand for demand in bad if demand != "perplexity"] if name in FORGETTING else []
+    return {**found, "failed": bad, "by_construction": lost}
 
 
 def _behind(readings: Sequence[Reading], starts: Sequence[int | None]) -> Floats:

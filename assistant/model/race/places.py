@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 
 from assistant.model.race.measure import Place
-from assistant.model.tokenizer import CodeTokenizer
+from assistant.model.tokenizer import Tokenizing
 from assistant.types import EngineError
 
 LARGEST = 200_000
@@ -29,7 +29,7 @@ def read(folder: Path) -> dict[str, str]:
     return found
 
 
-def stretches(texts: dict[str, str], tokenizer: CodeTokenizer, length: int, count: int) -> list[list[int]]:
+def stretches(texts: dict[str, str], tokenizer: Tokenizing, length: int, count: int) -> list[list[int]]:
     """``count`` runs of ``length`` tokens, files one behind the other."""
     ids: list[int] = []
     names = sorted(texts)

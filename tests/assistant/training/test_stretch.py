@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 
 from assistant.model import checkpoint
+from assistant.model.transformer import Block
 from assistant.training import stretch
 from tests.assistant.model import tiny
 
@@ -50,6 +52,27 @@ def test_far_text_counts_for_many_and_definitions_for_one(source: Path) -> None:
     assert bool((added[torch.ones(200, 200, dtype=torch.bool).triu(1)] == -torch.inf).all())
     assert added[150, 10] == added[150, 149] == 0
     assert 0 < added[150, 11] == added[199, 0]
+
+
+def test_attention_is_made_sharper_in_the_weights(source: Path) -> None:
+    model = checkpoint.load(source).transformer()
+    attention = cast(Block, model.blocks[0]).attention
+    x, (cos, sin) = torch.randn(5, model.config.d_model), (torch.ones(5, 1), torch.zeros(5, 1))
+    seen = []
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        seen.append((q, k, v))
+        return q
+
+    for norms in (True, False):
+        if not norms:
+            attention.q_norm = attention.k_norm = None
+        attention(x, cos, sin, attend)
+        stretch.sharpen(model, 1.5)
+        attention(x, cos, sin, attend)
+        (q, k, v), (sharper, same_k, same_v) = seen[-2:]
+        torch.testing.assert_close(sharper, 1.5 * q)
+        torch.testing.assert_close((same_k, same_v), (k, v))
 
 
 def test_a_checkpoint_is_stretched_once_and_loads_in_transformers(

@@ -44,16 +44,18 @@ def test_a_report_is_shown_with_what_it_misses() -> None:
         "policy": "sink_window", "acts_from": 1280, "tokens": 100, "perplexity": 5.1, "dense_perplexity": 5.0, "change": 0.02,
         "change_error": 0.01, "needles": "3/24", "dense_needles": "24/24", "needle_ratio": 0.125, "same_answers": 0.1,
         "mass": 0.6, "worst_head": 0.3, "tokens_read": 1280.0, "reading_ratio": 2.8, "step_ms": 1.0, "step_ratio": 6.9,
-        "failed": ["perplexity", "needle", "mass"],
+        "failed": ["perplexity", "needle", "mass"], "by_construction": ["needle", "mass"],
     }  # fmt: skip
-    still = {**row, "policy": "hip", "acts_from": None, "failed": []}
+    other = {**row, "policy": "block_select", "failed": ["mass"], "by_construction": []}
+    still = {**row, "policy": "hip", "acts_from": None, "failed": [], "by_construction": []}
     shown = io.StringIO()
-    report = {"model": "m", "length": 20000, "texts": 1, "rows": [row, still]}
-    bench_attention.show(report, Console(file=shown, width=160))
+    report = {"model": "m", "length": 20000, "texts": 1, "rows": [row, other, still]}
+    bench_attention.show(report, Console(file=shown, width=240))
     text = shown.getvalue()
     assert "+2.00%" in text
     assert "3/24 of 24/24" in text
-    assert "misses perplexity, needle, mass" in text
+    assert "misses perplexity; by construction without needle, mass" in text
+    assert "misses mass" in text
     assert "dense here" in text
     assert "Nothing was left out" not in text
     bench_attention.show({**report, "rows": [still]}, Console(file=shown, width=160))

@@ -95,7 +95,10 @@ def test_layers_may_differ_and_the_log_says_what_they_do(
     with caplog.at_level(logging.INFO, "sotto.engine"):
         mixed, _ = answer(it, ask(TEXT, "sink_window,1=dense"))
     told = [record.getMessage() for record in caplog.records]
-    assert any("layers 0-0: 2 of 2 key heads see 4 first and 24 newest; layers 1-1: every key" in text for text in told)
+    assert any(
+        "layers 0-0: 2 of 2 key heads see 4 first and 24 newest, by construction nothing between" in text for text in told
+    )
+    assert any("it is forgotten; layers 1-1: every key" in text for text in told)
     assert len(told) <= 3  # once for each change, not once a token
     assert len({mixed, answer(it, ask(TEXT))[0], answer(it, ask(TEXT, "sink_window"))[0]}) == 3
 
@@ -131,10 +134,34 @@ def test_what_a_policy_is_known_to_lose_is_told_once(
     assert "names defined there are not found" in told[0]
 
 
+def test_a_mixer_that_the_checkpoint_was_not_trained_with_is_dense_and_the_log_says_so(
+    checkpoint: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    it, _ = load(checkpoint("llama"), lambda: None)
+    with caplog.at_level(logging.WARNING, "sotto.engine"):
+        assert answer(it, ask(TEXT, "lightning"))[0] == answer(it, ask(TEXT))[0]
+        answer(it, ask(TEXT, "lightning"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "attention: lightning mixes by weights of its own, which this checkpoint was not trained for: dense"
+    ]
+    plan = AttentionPlan.read("token_select,0=s4d,2=s4d", 3, {})
+    assert [layer.name for layer in plan.layers] == ["dense", "token_select", "dense"]
+    assert plan.mixers == ("s4d",)
+
+
+def test_a_setting_may_name_every_mixer_there_is() -> None:
+    files = {path.stem for path in Path(str(registry.__file__)).parents[1].joinpath("mixers").glob("*.py")}
+    assert set(registry.MIXERS) == files - {"dense", "sinks"} | {"key_bias", "sigmoid"}
+    assert len(registry.MIXERS) == 15
+
+
 def test_calibrated_heads_go_to_their_layers() -> None:
     plan = AttentionPlan.read("duo,2=dense", 3, {"duo": [[True, False], [False, False], [True, True]]})
     assert [layer.name for layer in plan.layers] == ["duo", "duo", "dense"]
     assert dict(plan.layers[1].options) == {"full": (False, False)}
+    calmed = AttentionPlan.read("act", 2, {"act": [[True, False], [False, False]]})
+    assert [dict(layer.options) for layer in calmed.layers] == [{"heads": (True, False)}, {"heads": (False, False)}]
+    assert AttentionPlan.read("act", 2, {}).layers[0].options == ()
 
 
 @pytest.mark.parametrize(
