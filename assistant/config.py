@@ -140,8 +140,8 @@ class Config:
         "What attention looks at in a model that transformers loads: `dense`, `sink_window`, `block_select`, `token_select`,"
         " `hip` or `act`; `duo` or `razor` after `sotto model calibrate`. Layers may differ: `hip,0-1=dense`. `infini_retri`"
         " looks for the lines that matter where a file exceeds the model's window. Mixers with weights of their own"
-        " (`lightning` and others of `sotto bench mixers`) are dense in a checkpoint that was not trained with them, and the log"
-        " says so.",
+        " (`lightning` and others of `sotto bench mixers`) are dense in a checkpoint that was not trained with them, and the"
+        " log says so.",
     )
     threads: int = setting(0, "Threads of the engine; 0 chooses from the idle cores.", minimum=0, maximum=64)
     shared_engine: bool = setting(
