@@ -126,9 +126,9 @@ def cursor(scene: Scene) -> int:
     """
     text, at, last = scene.document.text, scene.offset, scene.changes[-1]
     stands_on = text[at : at + 1]
-    if stands_on in ("", "\n", "\r") or stands_on in CLOSERS or not ends_at(last, scene, at + 1):
-        return at
-    return at + 1
+    line_end = len(last.inserted) - len(last.inserted.rstrip("\r\n"))  # of a line that was opened for it
+    is_behind = any(ends_at(last, scene, at + 1 + more) for more in (0, line_end))
+    return at + 1 if is_behind and stands_on not in ("", "\n", "\r", *CLOSERS) else at
 
 
 def ends_at(change: Change, scene: Scene, offset: int) -> bool:

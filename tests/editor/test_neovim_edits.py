@@ -1,4 +1,6 @@
-"""Next edits in Neovim by sidekick.nvim and copilot-lsp as they are, set up as the README says: a rename is followed."""
+"""Next edits in Neovim by sidekick.nvim and copilot-lsp as they are, set up as the README says: a rename is followed, and a
+line that was begun is ended.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +33,13 @@ TAKE = {
     "copilot-lsp": """local nes = require('copilot-lsp.nes')
         return nes.walk_cursor_start_edit() or nes.apply_pending_nes() and nes.walk_cursor_end_edit()""",
 }
+
+TYPED = '    with open(path, encoding="utf-8") as file:'
+FILES = (
+    f"import json\n\n\ndef read(path):\n{TYPED}\n        return json.load(file)\n\n\n"
+    'def write(path, value):\n    with open(path, "w", encoding="utf-8") as file:\n        json.dump(value, file)\n\n\n'
+    "def lines(path):\n"
+)
 
 
 @pytest.fixture
@@ -88,5 +97,23 @@ def test_a_rename_is_followed(opened: tuple[Any, str]) -> None:
         vim.exec_lua("vim.wait(400)")  # its own loop goes on meanwhile
         vim.exec_lua(take)
         return bool(vim.current.buffer[:] == wanted)
+
+    until(done, lambda: "\n".join([*vim.current.buffer[:], vim.exec_lua("return vim.fn.execute('messages')")]))
+
+
+def test_a_line_that_was_begun_is_ended(opened: tuple[Any, str]) -> None:
+    vim, take = opened
+    Path(vim.command_output("pwd"), "files.py").write_text(FILES)
+    vim.command("edit files.py | set paste")
+    until(lambda: vim.exec_lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 1)
+    for keys in ("ix<Esc>", "x", "A # a<Esc>", "u"):  # Neovim says that it knows completions: it has to ask without them first
+        vim.input(f"gg0{keys}")
+        vim.exec_lua("vim.wait(700)")
+    vim.input("Go    with open(path, enc<Esc>")
+
+    def done() -> bool:
+        vim.exec_lua("vim.wait(400)")
+        vim.exec_lua(take)
+        return bool(vim.current.buffer[-1] == TYPED)
 
     until(done, lambda: "\n".join([*vim.current.buffer[:], vim.exec_lua("return vim.fn.execute('messages')")]))

@@ -227,6 +227,8 @@ def test_it_does_not_outlast_another_edit_that_was_taken() -> None:
         ("f(x)\n", "(x)", 1, 0),  # before a bracket that the editor has closed
         ("x = val\n", "va", 2, 0),  # somewhere else
         ("x = val\n", "val\n", 1, 0),  # at the end of a line
+        ("x = 1\ny = val\n", "y = val\n", 2, 1),  # Vim's, in a line that was opened for it
+        ("x = 1\ny = val\n", "y = val\n", 3, 0),
     ],
 )
 def test_vims_cursor_stands_on_what_was_typed_last(text: str, inserted: str, back: int, behind: int) -> None:
