@@ -209,7 +209,8 @@ class NextEditor:
         found = await self._run(lambda: _screened(wide, read(wide, said, self._trees), reach, filters))
         found = [one for one in found if not self._memory.forbids(one.document.uri, one.document.text, one.edit)]
         first = await self._run(lambda: _likeliest(wide, found, weigher)[:MOST_JUDGED]) if found else []
-        judged = await judge(wide, [one.candidate for one in first], self.model, self._limits, cancel)
+        model = None if self._is_settled(first, config) else self.model
+        judged = await judge(wide, [one.candidate for one in first], model, self._limits, cancel)
         ranked = [replace(one, judgement=said) for one, said in zip(first, judged, strict=True)]
         if any(judged):
             ranked = await self._run(lambda: _likeliest(wide, ranked, weigher))
@@ -224,6 +225,11 @@ class NextEditor:
         if completions is not None and reach is not Reach.CURSOR:
             asks.append(lambda stop: completions(scene, config, stop))
         return asks
+
+    def _is_settled(self, found: Sequence[Placed], config: Config) -> bool:
+        """Whether the latest change proves one of these: it is shown whatever the model says, some 60 ms earlier unasked."""
+        now = self._clock()
+        return any(not _order(one)[0] and passes(self._ranker, one, config.eagerness, self._memory, now) for one in found)
 
     async def _best(self, ranked: list[Placed], config: Config, filters: Filters) -> Answer:
         """The likeliest edit that is probable enough and breaks nothing."""

@@ -58,6 +58,22 @@ def test_a_rename_is_followed_while_its_line_grows_or_something_else_is_done_but
     work(main())
 
 
+def test_the_model_is_asked_about_guesses_and_not_about_what_is_proven() -> None:
+    async def main() -> None:
+        model = Model(swap("old", "new"))
+        desk = Desk("a = 1\n" + "x = old\n" * 2 + FUNCTION, model, Sure(0.9))
+        desk.replace("1", "2")
+        assert await desk.next() is not None
+        assert len(model.judged) == 1
+        desk.replace("width", "breadth")
+        proven = await desk.next()
+        assert proven is not None
+        assert proven.rule == "rename"
+        assert len(model.judged) == 1
+
+    work(main())
+
+
 def test_half_a_statement_proves_nothing() -> None:
     async def main() -> None:
         desk = Desk(FUNCTION, ranker=Sure(0.01))
