@@ -45,16 +45,18 @@ def all_moments(tmp_path: Path) -> list[Moment]:
     return [moment for commit in commits(folder, 3, 0) for moment in moments(commit, 0)]
 
 
-def test_completion_is_asked_at_every_moment_and_judged_as_the_rules_are(tmp_path: Path) -> None:
-    async def main() -> list[Seen]:
-        found = []
-        for moment in all_moments(tmp_path):
-            speaker.final = moment.final
-            found.append(await see(moment, None, Trees(), Ranker.load(), speaker))
-        return found
+async def seen_by(speaker: Foresight, tmp_path: Path) -> list[Seen]:
+    """All moments, each with what the speaker knows of its end."""
+    found = []
+    for moment in all_moments(tmp_path):
+        speaker.final = moment.final
+        found.append(await see(moment, None, Trees(), Ranker.load(), speaker))
+    return found
 
+
+def test_completion_is_asked_at_every_moment_and_judged_as_the_rules_are(tmp_path: Path) -> None:
     speaker = Foresight()
-    seen = asyncio.run(main())
+    seen = asyncio.run(seen_by(speaker, tmp_path))
     assert len(speaker.scenes) == len(seen)
     assert {one.kind for one in seen} >= {"between", "typing", "finished"}
     said = [(one.kind, item) for one in seen for item in one.items if item.rule == COMPLETE]
@@ -67,15 +69,8 @@ def test_completion_is_asked_at_every_moment_and_judged_as_the_rules_are(tmp_pat
 
 
 def test_without_a_model_nobody_completes(tmp_path: Path) -> None:
-    async def main() -> list[Seen]:
-        found = []
-        for moment in all_moments(tmp_path):
-            speaker.final = moment.final
-            found.append(await see(moment, None, Trees(), Ranker.load(), speaker))
-        return found
-
-    speaker, ranker = Foresight(), Ranker.load()
-    seen = asyncio.run(main())
+    ranker = Ranker.load()
+    seen = asyncio.run(seen_by(Foresight(), tmp_path))
     rules = [replace(one, items=tuple(item for item in one.items if item.rule != COMPLETE)) for one in seen]
     for way in ("patterns", "ranked patterns"):
         for whole, bare in zip(seen, rules, strict=True):
