@@ -13,9 +13,11 @@ import numpy as np
 from numba import njit
 
 from kernels.attention import compiled_choice as choice
+from kernels.attention import compiled_matrix as matrix
 from kernels.attention import compiled_tiles as tiles
 from kernels.attention.compiled_products import CHUNK, gather, scores
 from kernels.decode.products import floats, words
+from kernels.decode.products import number as some
 from kernels.decode.team import load, swap
 
 SHORT = 32
@@ -25,16 +27,17 @@ LEAST = 1024
 HALVES, HEADS, GROUP, ROWS, UNITS = range(5)
 QUERY_HEAD, QUERY_ROW, KEY_HEAD, KEY_ROW, VALUE_HEAD, VALUE_ROW = range(5, 11)
 FULL, SINK, WINDOW, SIZE, COUNTS, INDICES, WIDTH, SCALE = range(11, 19)
-BITS, SIZE_HEAD, SIZE_ROW = range(19, 22)
-SEGMENTS, FIRSTS, PIECES, TAKEN, OWN, OWN_SIZE = range(22, 28)
-START, THREADS, QUERIES, KEYS, VALUES, OUT, LSE, KEY_SIZES, VALUE_SIZES, PART = range(28, 38)
-COUNT, NEXT = range(38, 40)
-WORDS = 40
+BITS, SIZE_HEAD, SIZE_ROW, MATRIX = range(19, 23)
+SEGMENTS, FIRSTS, PIECES, TAKEN, LAID, OWN, OWN_SIZE, SPACE, SPACE_SIZE = range(23, 32)
+START, THREADS, QUERIES, KEYS, VALUES, OUT, LSE, KEY_SIZES, VALUE_SIZES, PART = range(32, 42)
+COUNT, NEXT, WORKERS = range(42, 45)
+WORDS = 45
 """Words of the table: up to `START` what stays from step to step, up to `PART` what each call brings, then the pass's own.
 
 Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, window and blocks).
 
-``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), queries and answers float32; else 0.
+``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), widened to the queries' precision; else 0.
+``MATRIX``: where `compiled_matrix.configuration` is, for bfloat16 on a CPU that has the unit; else 0.
 """
 ALL, PLAN, WORK, FINISH, SCORE, VOTE, DESCEND = range(7)
 PIECE = 3
@@ -43,9 +46,27 @@ _options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 _inlined, _called = njit(inline="always", **_options), njit(**_options)
 
 
-def own_size(rows: int, d: int, element: int) -> int:
-    """Bytes a piece works in: what it gathered, its softmax, its scores and two chunks of copied rows."""
-    return rows * (d * 4 + 64 + CHUNK * 4) + 2 * CHUNK * d * element
+WIDE = 256
+"""Keys of a chunk on the matrix unit: what waits for each other there (a product, its store, the next load) is waited for once
+a chunk. 64 took 28 % longer, 512 no less.
+"""
+
+
+def tall(rows: int, unit: int) -> int:
+    """Rows that a piece has room for: the matrix unit writes whole tiles."""
+    return -(-rows // matrix.SIDE) * matrix.SIDE if unit else rows
+
+
+def own_size(rows: int, d: int, unit: int) -> int:
+    """Bytes that hold what a piece has found: what it gathered, and its softmax."""
+    return tall(rows, unit) * (d * 4 + 64)
+
+
+def space_size(rows: int, d: int, element: int, unit: int) -> int:
+    """Bytes a thread works in: a chunk's scores, two chunks of copied rows, and what the matrix unit wants laid out."""
+    if unit:
+        return WIDE * (tall(rows, unit) * 6 + 64 + 2 * d * element)
+    return CHUNK * (rows * 4 + 2 * d * element)
 
 
 @_inlined
@@ -107,6 +128,7 @@ def plan(at):  # type: ignore[no-untyped-def]
             count += 1
     t[COUNT] = count
     t[NEXT] = 0
+    t[WORKERS] = 0
     scale, row = floats(at + SCALE * 8, 1)[0], t[UNITS] * tiles.UNIT * 4
     for head in range(t[HEADS] * t[GROUP]):
         for r in range(t[ROWS]):
@@ -116,10 +138,28 @@ def plan(at):  # type: ignore[no-untyped-def]
                 tiles.half_take(source, out, t[UNITS], scale)
             else:
                 tiles.take(source, out, t[UNITS], scale)
+            if t[MATRIX]:
+                _lay_out(t, head // t[GROUP], r * t[GROUP] + head % t[GROUP], source)
+
+
+@_inlined
+def _rows(t):  # type: ignore[no-untyped-def]
+    """`tall` of a key head's query rows."""
+    rows = t[GROUP] * t[ROWS]
+    return (rows + matrix.SIDE - 1) // matrix.SIDE * matrix.SIDE if t[MATRIX] else rows
 
 
 @_called
-def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # type: ignore[no-untyped-def]
+def _lay_out(t, head, row, source):  # type: ignore[no-untyped-def]
+    """A query as a column of its tiles [units][16 pairs][16 columns], unscaled: it stays exact."""
+    pairs = t[UNITS] * (tiles.UNIT // 2)
+    given, laid = floats(source, pairs), floats(t[LAID] + (head * _rows(t) + row // 16 * 16) * pairs * 4, 16 * pairs)
+    for i in range(pairs):
+        laid[16 * i + row % 16] = given[i]
+
+
+@_called
+def _chunk(t, head, own, space, k, k_step, v, v_step, count, place, free, ahead):  # type: ignore[no-untyped-def]
     """Bring what is gathered up to date with ``count`` keys, of which the first has the position ``place``.
 
     ``free``: every row sees all of them. ``ahead``: where the next keys begin; the values are asked for while the keys are
@@ -127,9 +167,50 @@ def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # ty
     """
     rows, units = t[GROUP] * t[ROWS], t[UNITS]
     d = units * tiles.UNIT
-    softs = own + rows * d * 4
-    weights = softs + rows * 64
-    scores(t[HALVES], rows, t[TAKEN] + head * rows * d * 4, d * 4, k, k_step, units, count, weights, CHUNK * 4, v)
+    scores(t[HALVES], rows, t[TAKEN] + head * rows * d * 4, d * 4, k, k_step, units, count, space, CHUNK * 4, v)
+    _soften(t, head, own, space, CHUNK * 4, count, place, free)
+    gather(t[HALVES], rows, space, CHUNK * 4, v, v_step, units, count, own, d * 4, ahead)
+
+
+@_called
+def _wide_chunk(t, head, own, space, k, k_step, v, v_step, count, place, free, ahead):  # type: ignore[no-untyped-def]
+    """The same on the matrix unit, but for the last keys that fill no tile."""
+    rows, units, high = t[GROUP] * t[ROWS], t[UNITS], _rows(t)
+    d, step = units * tiles.UNIT, WIDE * 4
+    short = space + high * step
+    products = short + high * WIDE * 2
+    whole = count // 16 * 16
+    for row in range(0, rows, 16):
+        laid = t[LAID] + (head * high + row) * d * 2
+        if units == 4:
+            matrix.scores_4(laid, k, k_step, units, whole, products)
+        elif units == 2:
+            matrix.scores_2(laid, k, k_step, units, whole, products)
+        else:
+            matrix.scores_any(laid, k, k_step, units, whole, products)
+        for half in range(row, min(row + 16, rows), 8):
+            matrix.turn(products + (half - row) * 4, whole, t[SCALE], space + half * step, step)
+    q, rest = t[TAKEN] + head * rows * d * 4, space + whole * 4
+    scores(t[HALVES], rows, q, d * 4, k + whole * k_step, k_step, units, count - whole, rest, step, v)
+    _soften(t, head, own, space, step, count, place, free)
+    whole = count // matrix.KEYS * matrix.KEYS
+    for row in range(rows):
+        matrix.shorten(space + row * step, short + row * WIDE * 2, whole)
+    for row in range(0, rows, 16):
+        weights, out = short + row * WIDE * 2, own + row * d * 4
+        for u in range(0, units, 2):
+            if units - u >= 2:
+                matrix.gather_2(weights, WIDE * 2, v + u * 64, v_step, whole, out + u * 128, d * 4, products)
+            else:
+                matrix.gather_1(weights, WIDE * 2, v + u * 64, v_step, whole, out + u * 128, d * 4, products)
+    gather(t[HALVES], rows, space + whole * 4, step, v + whole * v_step, v_step, units, count - whole, own, d * 4, ahead)
+
+
+@_called
+def _soften(t, head, own, weights, step, count, place, free):  # type: ignore[no-untyped-def]
+    """A chunk's scores become weights, and what was gathered before is brought to their scale."""
+    rows, d = t[GROUP] * t[ROWS], t[UNITS] * tiles.UNIT
+    softs = own + _rows(t) * d * 4
     width = (count + 15) // 16 * 16
     near = words(t[FULL], t[HEADS])[head] == 0 and place >= t[SINK]
     for row in range(rows):
@@ -139,45 +220,63 @@ def _chunk(t, head, own, k, k_step, v, v_step, count, place, free, ahead):  # ty
             high = min(count, position + 1 - place)
             if near:
                 low = max(0, position - t[WINDOW] + 1 - place)
-        kept = tiles.soften(weights + row * CHUNK * 4, low, high, width, softs + row * 64)
+        kept = tiles.soften(weights + row * step, low, high, width, softs + row * 64)
         if kept != 1:
             tiles.scale(own + row * d * 4, kept, d)
-    gather(t[HALVES], rows, weights, CHUNK * 4, v, v_step, units, count, own, d * 4, ahead)
 
 
 @_inlined
 def _copy(t, head, row, keys, values, key, value, size):  # type: ignore[no-untyped-def]
-    """One row of keys and one of values to where neighbours are, levels as the floats they stand for."""
+    """One row of keys and one of values to where neighbours are, levels as the numbers they stand for."""
     source, other = keys + row * t[KEY_ROW], values + row * t[VALUE_ROW]
     if t[BITS]:
         place = head * t[SIZE_HEAD] + row * t[SIZE_ROW]
-        if t[BITS] == 8:
-            tiles.widen_bytes(source, t[KEY_SIZES] + place, key, t[UNITS])
-            tiles.widen_bytes(other, t[VALUE_SIZES] + place, value, t[UNITS])
-        else:
-            tiles.widen_nibbles(source, t[KEY_SIZES] + place, key, t[UNITS])
-            tiles.widen_nibbles(other, t[VALUE_SIZES] + place, value, t[UNITS])
+        _widen(t, source, t[KEY_SIZES] + place, key)
+        _widen(t, other, t[VALUE_SIZES] + place, value)
     else:
         tiles.copy_row(source, key, size)
         tiles.copy_row(other, value, size)
 
 
+@_inlined
+def _widen(t, source, size, out):  # type: ignore[no-untyped-def]
+    if t[HALVES]:
+        if t[BITS] == 8:
+            tiles.half_widen_bytes(source, size, out, t[UNITS])
+        else:
+            tiles.half_widen_nibbles(source, size, out, t[UNITS])
+    elif t[BITS] == 8:
+        tiles.widen_bytes(source, size, out, t[UNITS])
+    else:
+        tiles.widen_nibbles(source, size, out, t[UNITS])
+
+
 @_called
-def _piece(t, number):  # type: ignore[no-untyped-def]
+def _step(t, head, own, space, k, k_step, v, v_step, count, place, free, ahead):  # type: ignore[no-untyped-def]
+    """One chunk, by what this CPU has for it."""
+    if t[MATRIX]:
+        _wide_chunk(t, head, own, space, k, k_step, v, v_step, count, place, free, ahead)
+    else:
+        _chunk(t, head, own, space, k, k_step, v, v_step, count, place, free, ahead)
+
+
+@_called
+def _piece(t, number, space):  # type: ignore[no-untyped-def]
     """Walk the part of a head's segments that is the piece's."""
     piece = words(t[PIECES] + number * PIECE * 8, PIECE)
     segments, firsts = words(t[SEGMENTS], 1 << 40), words(t[FIRSTS], 1 << 40)
     head, skip, left = piece[0], piece[1], piece[2] - piece[1]
-    rows, d, own = t[GROUP] * t[ROWS], t[UNITS] * tiles.UNIT, t[OWN] + number * t[OWN_SIZE]
+    rows, d, own = _rows(t), t[UNITS] * tiles.UNIT, t[OWN] + number * t[OWN_SIZE]
     tiles.clear(own, rows * d)
     for row in range(rows):
         state = floats(own + rows * d * 4 + row * 64, 2)
         state[0] = tiles.NEVER
         state[1] = 0.0
-    size, bits = d * (2 if t[HALVES] else 4), t[BITS]
-    copies = own + rows * (d * 4 + 64 + CHUNK * 4)
-    more = copies + CHUNK * size
+    size, bits, most = d * (2 if t[HALVES] else 4), t[BITS], WIDE if t[MATRIX] else CHUNK
+    copies = space + (WIDE * (rows * 6 + 64) if t[MATRIX] else CHUNK * rows * 4)
+    more = copies + most * size
     keys, values, filled = t[KEYS] + head * t[KEY_HEAD], t[VALUES] + head * t[VALUE_HEAD], 0
+    alone, first = t[ROWS] == 1, some(0)
     for s in range(firsts[head], firsts[head + 1]):
         low, high = segments[2 * s] + skip, segments[2 * s + 1]
         if low >= high:
@@ -190,39 +289,51 @@ def _piece(t, number):  # type: ignore[no-untyped-def]
             for row in range(low, high):
                 _copy(t, head, row, keys, values, copies + filled * size, more + filled * size, size)
                 filled += 1
-                if filled == CHUNK:
-                    _chunk(t, head, own, copies, size, more, size, filled, 0, True, copies)
+                if filled == most:
+                    _step(t, head, own, space, copies, size, more, size, filled, first, alone, copies)
                     filled = 0
         else:
-            for row in range(low, high, CHUNK):
-                count = min(CHUNK, high - row)
+            for row in range(low, high, most):
+                count = min(most, high - row)
                 if bits:
                     for i in range(count):
                         _copy(t, head, row + i, keys, values, copies + i * size, more + i * size, size)
-                    _chunk(t, head, own, copies, size, more, size, count, row, False, copies)
+                    _step(t, head, own, space, copies, size, more, size, count, row, alone, copies)
                     continue
                 k, v = keys + row * t[KEY_ROW], values + row * t[VALUE_ROW]
-                then = row + CHUNK
+                then = row + most
                 if then >= high:
                     then = segments[2 * s + 2] if left and s + 1 < firsts[head + 1] else row
                 ahead = keys + then * t[KEY_ROW]
-                _chunk(t, head, own, k, t[KEY_ROW], v, t[VALUE_ROW], count, row, t[ROWS] == 1, ahead)
+                _step(t, head, own, space, k, t[KEY_ROW], v, t[VALUE_ROW], count, row, alone, ahead)
         if left == 0:
             break
     if filled:
-        _chunk(t, head, own, copies, size, more, size, filled, 0, True, copies)
+        _step(t, head, own, space, copies, size, more, size, filled, first, alone, copies)
+
+
+@_inlined
+def _next(at):  # type: ignore[no-untyped-def]
+    """The number that stands at ``at``, which is one more for whoever asks next."""
+    while True:
+        number = load(at)
+        if swap(at, number, number + 1):
+            return number
 
 
 @_called
 def work(at):  # type: ignore[no-untyped-def]
-    """Take pieces until there are none left; any number of threads may do so at once."""
+    """Take pieces until there are none left; as many threads as there are places to work in may do so at once."""
     t = words(at, WORDS)
-    while True:
-        number = load(at + NEXT * 8)
-        if number >= t[COUNT]:
-            return
-        if swap(at + NEXT * 8, number, number + 1):
-            _piece(t, number)
+    space = t[SPACE] + _next(at + WORKERS * 8) * t[SPACE_SIZE]
+    if t[MATRIX]:
+        matrix.begin(t[MATRIX])
+    number = _next(at + NEXT * 8)
+    while number < t[COUNT]:
+        _piece(t, number, space)
+        number = _next(at + NEXT * 8)
+    if t[MATRIX]:
+        matrix.end(t[MATRIX])
 
 
 @_called
@@ -231,6 +342,7 @@ def finish(at):  # type: ignore[no-untyped-def]
     t = words(at, WORDS)
     pieces, lses = words(t[PIECES], 1 << 40), floats(t[LSE], 1 << 40)
     rows, d = t[GROUP] * t[ROWS], t[UNITS] * tiles.UNIT
+    softs = _rows(t) * d * 4
     size = d * (2 if t[HALVES] else 4)
     first = 0
     while first < t[COUNT]:
@@ -239,11 +351,11 @@ def finish(at):  # type: ignore[no-untyped-def]
             end += 1
         for row in range(rows):
             mine = t[OWN] + first * t[OWN_SIZE]
-            state, place = floats(mine + rows * d * 4 + row * 64, 2), mine + row * d * 4
+            state, place = floats(mine + softs + row * 64, 2), mine + row * d * 4
             most, total = state[0], state[1]
             for other in range(first + 1, end):
                 shift = (other - first) * t[OWN_SIZE]
-                more = floats(mine + shift + rows * d * 4 + row * 64, 2)
+                more = floats(mine + shift + softs + row * 64, 2)
                 if more[1] > 0:
                     high = max(most, more[0])
                     kept, factor = np.float32(math.exp(most - high)), np.float32(math.exp(more[0] - high))

@@ -14,13 +14,26 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from kernels.decode.tiles import _once
-from kernels.decode.vector import F32, I32, LANES, V8, V32, VF, Vectors
+from kernels.decode.vector import F32, I16, I32, LANES, V8, V32, VF, Vectors
 
 UNIT = 32
 """Numbers that are loaded together, as two vectors."""
 NEVER = -1e30
 """Below every score; minus infinity would make NaN of a difference."""
 _AT = types.intp
+V16 = ir.VectorType(I16, LANES)
+
+
+def _rounded(v: Vectors, x: Any) -> Any:
+    """Floats as words whose upper halves are the nearest bfloat16 numbers, ties to even."""
+    words = v.b.bitcast(x, V32)
+    last = v.b.and_(v.b.lshr(words, v.ints(16)), v.ints(1))
+    return v.b.add(words, v.b.add(last, v.ints(32767)))
+
+
+def brief(v: Vectors, x: Any) -> Any:
+    """Sixteen floats rounded to bfloat16, as words of sixteen bits. LLVM's own way wants a library where the CPU cannot."""
+    return v.b.trunc(v.b.lshr(_rounded(v, x), v.ints(16)), V16)
 
 
 def _pair(v: Vectors, address: Any, halves: bool) -> tuple[Any, Any]:
@@ -187,11 +200,6 @@ def _take(halves: bool) -> Any:
 def _give(halves: bool) -> Any:
     """The way back: numbers at ``out`` = floats in the order of `_pair` at ``source``, times ``factor``; rounded to even."""
 
-    def rounded(v: Vectors, x: Any) -> Any:
-        words = v.b.bitcast(x, V32)
-        last = v.b.and_(v.b.lshr(words, v.ints(16)), v.ints(1))
-        return v.b.add(words, v.b.add(last, v.ints(32767)))
-
     def write(v: Vectors, b: Any, source: Any, out: Any, units: Any, factor: Any) -> None:
         size = v.splat(factor)
         with v.loop(units, 1) as at:
@@ -199,7 +207,7 @@ def _give(halves: bool) -> Any:
             low, high = (b.fmul(v.load(b.add(near, v.i64(half * 4 * LANES))), size) for half in range(2))
             place = b.add(out, b.mul(at, v.i64(_bytes(halves))))
             if halves:
-                even, odd = b.lshr(rounded(v, low), v.ints(16)), b.and_(rounded(v, high), v.ints(-65536))
+                even, odd = b.lshr(_rounded(v, low), v.ints(16)), b.and_(_rounded(v, high), v.ints(-65536))
                 v.store(b.or_(even, odd), place)
             else:
                 v.store(low, place)
@@ -303,30 +311,38 @@ def copy_row(_: Any, source: Any, out: Any, count: Any) -> Any:
     return _AT(_AT, _AT, _AT), _once("sotto_copy_row", _copy_row)
 
 
-def _widen_bytes(v: Vectors, b: Any, source: Any, size: Any, out: Any, units: Any) -> None:
-    factor = v.splat(v.load(size, F32))
-    with v.loop(b.mul(units, v.i64(UNIT)), LANES) as at:
-        levels = b.sext(v.load(b.add(source, at), V8), V32)
-        v.store(b.fmul(b.sitofp(levels, VF), factor), b.add(out, b.mul(at, v.i64(4))))
+def _widen(bits: int, halves: bool) -> Any:
+    """``units`` times 32 levels at ``source`` as numbers at ``out``, times the sizes that stand at ``size``.
+
+    int8: one size a row. Packed int4: a byte holds dim j below and dim j + D / 2 above, and each 32 dims have a size.
+    """
+    element = 2 if halves else 4
+
+    def put(v: Vectors, x: Any, out: Any, place: Any) -> None:
+        v.store(brief(v, x) if halves else x, v.b.add(out, v.b.mul(place, v.i64(element))))
+
+    def bytes_(v: Vectors, b: Any, source: Any, size: Any, out: Any, units: Any) -> None:
+        factor = v.splat(v.load(size, F32))
+        with v.loop(b.mul(units, v.i64(UNIT)), LANES) as at:
+            levels = b.sext(v.load(b.add(source, at), V8), V32)
+            put(v, b.fmul(b.sitofp(levels, VF), factor), out, at)
+
+    def nibbles(v: Vectors, b: Any, source: Any, size: Any, out: Any, units: Any) -> None:
+        half = b.mul(units, v.i64(UNIT // 2))
+        with v.loop(half, LANES) as at:
+            both = b.zext(v.load(b.add(source, at), V8), V32)
+            for levels, place in ((b.and_(both, v.ints(15)), at), (b.lshr(both, v.ints(4)), b.add(at, half))):
+                group = b.mul(b.lshr(place, v.i64(5)), v.i64(4))
+                factor = v.splat(v.load(b.add(size, group), F32))
+                put(v, b.fmul(b.sitofp(b.sub(levels, v.ints(8)), VF), factor), out, place)
+
+    code = _once(f"sotto_widen_{bits}{'h' * halves}", bytes_ if bits == 8 else nibbles)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def widen(_: Any, source: Any, size: Any, out: Any, units: Any) -> Any:
+        return _AT(_AT, _AT, _AT, _AT), code
+
+    return widen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def widen_bytes(_: Any, source: Any, size: Any, out: Any, units: Any) -> Any:
-    """Floats at ``out`` = ``units`` times 32 int8 levels at ``source``, times the one float at ``size``."""
-    return _AT(_AT, _AT, _AT, _AT), _once("sotto_widen_bytes", _widen_bytes)
-
-
-def _widen_nibbles(v: Vectors, b: Any, source: Any, size: Any, out: Any, units: Any) -> None:
-    half = b.mul(units, v.i64(UNIT // 2))
-    with v.loop(half, LANES) as at:
-        both = b.zext(v.load(b.add(source, at), V8), V32)
-        for levels, place in ((b.and_(both, v.ints(15)), at), (b.lshr(both, v.ints(4)), b.add(at, half))):
-            group = b.mul(b.lshr(place, v.i64(5)), v.i64(4))
-            factor = v.splat(v.load(b.add(size, group), F32))
-            v.store(b.fmul(b.sitofp(b.sub(levels, v.ints(8)), VF), factor), b.add(out, b.mul(place, v.i64(4))))
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def widen_nibbles(_: Any, source: Any, size: Any, out: Any, units: Any) -> Any:
-    """The same for packed int4: a byte holds dim j below and dim j + D / 2 above; each 32 dims have a float at ``size``."""
-    return _AT(_AT, _AT, _AT, _AT), _once("sotto_widen_nibbles", _widen_nibbles)
+widen_bytes, widen_nibbles, half_widen_bytes, half_widen_nibbles = (_widen(b, h) for h in (False, True) for b in (8, 4))
