@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from kernels.bench.measure import race
-from kernels.bench.on_cpu import CALIBRATED_HEADS, STEPS, Layer, go_back, step_of
+from kernels.bench.on_cpu import STEPS, USUAL, Layer, go_back, step_of
 from kernels.policies.registry import POLICIES, make
 
 LADDER = (1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
@@ -36,7 +36,7 @@ def breaks_even(ratios: Mapping[int, Sequence[float]]) -> int:
 
 
 def measured(say: Callable[[str], None], ladder: Sequence[int] = LADDER, rounds: int = ROUNDS) -> dict[str, int]:
-    """{policy: keys}, each policy at its default budget."""
+    """{policy: keys}, each policy at its default budget; those that choose do so at every step."""
     ratios: dict[str, dict[int, list[float]]] = {name: {} for name in POLICIES if name not in NOT_FOR_SPEED}
     for length in ladder:
         for dtype in (torch.bfloat16, torch.float32):
@@ -49,6 +49,6 @@ def measured(say: Callable[[str], None], ladder: Sequence[int] = LADDER, rounds:
 
 def _raced(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
     layer = Layer.random(length, STEPS + 1, dtype)
-    made = {name: make(name, least=0, **CALIBRATED_HEADS.get(name, {})) for name in POLICIES if name != "act"}
+    made = {name: make(name, least=0, **USUAL.get(name, {})) for name in POLICIES if name != "act"}
     contenders = {name: step_of(layer, policy, length) for name, policy in made.items()}
     return race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, made, length))

@@ -37,22 +37,32 @@ CHECKED_ROWS = (0, 1, 255, 511)
 Found = Iterator[Row | Skipped]
 Say = Callable[[str], None]
 
+DEFAULT = ", default"
 CALIBRATED_HEADS: dict[str, dict[str, Any]] = {"duo": {"full": (True, False)}, "razor": {"full": (True, False)}}
+CHOOSING: dict[str, dict[str, Any]] = {name: {"alike": 1.1} for name in ("block_select", "token_select", "hip")}
+"""Every step chooses, as every query does of the code that `sotto bench attention` reads."""
+USUAL: dict[str, dict[str, Any]] = {**CALIBRATED_HEADS, **CHOOSING}
+SMALL = {"blocks": 20, "block": 64, "parts": 1, "summary": "mean", "refresh": 8, "alike": -1.0}
 POLICIES: dict[str, dict[str, Any]] = {
     "dense": {},
-    "sink_window": {},
-    **CALIBRATED_HEADS,
-    "block_select": {"sink": 64, "window": 64, "blocks": 20, "block": 64},
-    "token_select": {},
-    "hip": {},
+    "sink_window": {"sink": 64, "window": 1216, "least": 1536},
+    "duo": {**CALIBRATED_HEADS["duo"], "sink": 64, "window": 256, "least": 1536},
+    "block_select": {"sink": 64, "window": 64, **SMALL, "least": 4096},
+    **{f"{name}{DEFAULT}": USUAL.get(name, {}) for name in ("sink_window", "duo", "block_select")},
+    "razor": CALIBRATED_HEADS["razor"],
+    "token_select": CHOOSING["token_select"],
+    "hip": CHOOSING["hip"],
     "act": {},
 }
-"""At their default budgets; block selection at the one that its paper gives times for."""
+"""The first three at the budgets that their papers give times for, a choice of blocks serving eight steps, from the length on
+from which that was faster; then, and the others, at those that hold the quality of code, as a user gets them.
+"""
 
 
 def usual(name: str, **options: Any) -> Policy:
-    """As a user gets it: dense below the length from which it is faster (`kernels.policies.registry.breaks_even`)."""
-    return make(name, **{"least": breaks_even(name), **POLICIES[name], **options})
+    """Dense below the length from which it is faster (`kernels.policies.registry.breaks_even`), unless that is given."""
+    kind = name.removesuffix(DEFAULT)
+    return make(kind, **{"least": breaks_even(kind), **POLICIES[name], **options})
 
 
 @dataclass(frozen=True)

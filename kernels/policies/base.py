@@ -22,6 +22,9 @@ from kernels.attention import compiled
 from kernels.attention.reference import visible
 from kernels.attention.spec import DENSE, Answer, Spec, query_positions
 
+EVERY_KEY = "every key"
+"""Why dense attention looks at what it looks at."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -152,20 +155,21 @@ class Policy:
     """Dense attention; the others override `plan`."""
 
     least: int = 0
-    """Rows at positions below this see everything: on a CPU a policy costs more there than it saves."""
+    """Rows at positions below this see everything: on a CPU a policy costs more there than it saves. Not asked on a GPU."""
     name: str = field(default="dense", init=False)
     _last: list[tuple[Problem, Plan]] = field(default_factory=list, init=False, repr=False)
 
     def plan(self, problem: Problem) -> Plan:
         """What this call sees. Planning the same call twice gives the same plan."""
-        return Plan(problem.base, "every key")
+        return Plan(problem.base, EVERY_KEY)
 
     def attend(self, problem: Problem, prefer: str = "") -> Answer:
         """Plan and compute, on the backend that ``prefer`` names or that fits. Remembers the plan for `explain`."""
         self._last = []
+        least = 0 if problem.q.is_cuda else self.least
         if problem.q_positions is None and problem.q.shape[1] == 1:  # a step of decode: nothing to split
-            return self._attend(problem, problem.k.shape[1] <= self.least, prefer)
-        answers = [self._attend(part, low, prefer) for part, low in problem.split(self.least)]
+            return self._attend(problem, problem.k.shape[1] <= least, prefer)
+        answers = [self._attend(part, low, prefer) for part, low in problem.split(least)]
         if len(answers) == 1:
             return answers[0]
         return Answer(torch.cat([found.out for found in answers], 1), torch.cat([found.lse for found in answers], 1))

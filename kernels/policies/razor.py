@@ -19,10 +19,14 @@ from kernels.policies.streaming import Duo
 
 @dataclass
 class Razor(Duo):
-    """``full``: the retrieval heads, one flag a key head; the others see ``sink``, ``window`` and the compensation key."""
+    """``full``: the retrieval heads, one flag a key head; the others see ``sink``, ``window`` and the compensation key.
+
+    The paper's window is 4,000 keys or a fifth of the text. 2,048 keep 0.98 of attention on 20,437 tokens of code, with half of
+    a toy's heads full and the compensation key not counted.
+    """
 
     sink: int = 4
-    window: int = 1024
+    window: int = 2048
     compensate: bool = True
     name: str = field(default="razor", init=False)
     _sums: tuple[int, Tensor] | None = field(default=None, init=False, repr=False)

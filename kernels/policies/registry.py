@@ -52,8 +52,7 @@ FORGETTING = ("sink_window",)
 
 LOSSES = {
     "sink_window": "what stands between its sink and its window is forgotten: names defined there are not found",
-    "block_select": "a block is chosen by one summary: half or more of the names defined far up were not found again",
-    "hip": "a chunk is chosen by single keys: most of the names defined far up were not found again",
+    "hip": "chunks are judged by single keys: of the names defined far up three in twenty-four were not found again",
 }
 """What `assistant.model.hf.quality` found that these lose at their default budgets, beyond them."""
 

@@ -1,9 +1,10 @@
 """The common part of policies that choose keys by the query: when to choose, what is remembered, how it becomes block lists.
 
-The query at a position that starts a stretch chooses for the whole stretch; what it chose is remembered by that position. So
-a row decoded alone uses the very list it would have used inside a prompt, and choosing costs a row only one part in the
-stretch's length. Sink and window are always seen besides. What leaves the window during a stretch is listed too: so within a
-stretch nothing seen is ever unseen, and single rows read one gathered copy that grows by the new keys.
+A choice serves a stretch: it is used again while queries stay like the one that chose (cosine of all heads' queries together),
+at most ``refresh`` positions. A query that turns chooses anew, or what it looks for would not be among the keys that another
+one wanted. Stretches follow from the queries one after the other, so chunks do not matter, and a row decoded alone uses the
+very list it would have used inside a prompt. Sink and window are always seen besides. What leaves the window during a stretch
+is listed too: so within a stretch nothing seen is ever unseen.
 
 Only the newest `KEPT` choices are remembered: after a crop to the middle of an older stretch its next query chooses anew.
 """
@@ -11,30 +12,35 @@ Only the newest `KEPT` choices are remembered: after a crop to the middle of an 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from kernels import dispatch
-from kernels.attention.cpu import visible
-from kernels.attention.spec import Answer, Blocks, Heads
+from kernels.attention import compiled
+from kernels.attention.spec import Answer, Blocks, Heads, Spec
 from kernels.policies.base import Plan, Policy, Problem
 
 KEPT = 16
+SHORT = 4
+"""Query rows a stretch up to which compiled code reads each row's keys in place sooner than torch copies them together."""
+Unit = NDArray[np.float64]
 
 
 @dataclass
 class Choice:
-    """What the query at ``asked`` chose for the stretch from ``position`` on: counts [KV], indices [KV, M].
+    """What the query at ``position`` chose for the stretch from there on: counts [KV], indices [KV, M].
 
-    ``query`` [H, D] is kept to compare later ones with. ``gathered`` holds the keys and values seen by single rows so far,
-    ``used`` of them filled, up to before row ``end``.
+    ``query`` [H * D] has length one, to compare later ones with. ``gathered`` holds the keys and values seen by single rows
+    so far, ``used`` of them filled, up to before row ``end``; only where no compiled code reads them in place.
     """
 
     position: int
-    asked: int
-    query: Tensor
+    query: Unit
     counts: Tensor
     indices: Tensor
     plan: Plan | None = None
@@ -42,19 +48,20 @@ class Choice:
     used: int = 0
     end: int = 0
 
-    def crop(self, length: int) -> None:
-        """Forget gathered rows from ``length`` on."""
-        self.used -= max(0, self.end - length)
-        self.end = min(self.end, length)
-
 
 @dataclass
 class Selecting(Policy):
-    """``refresh``: positions a choice holds for (stretches begin at its multiples). ``sink`` and ``window`` are always seen."""
+    """``alike``: the cosine from which a choice is used again (above 1: never), for ``refresh`` positions at most.
+
+    ``sink`` and ``window`` are always seen.
+    """
 
     sink: int = 64
     window: int = 256
-    refresh: int = 8
+    refresh: int = 64
+    alike: float = 0.9
+    together: ClassVar[int] = 32
+    """Queries that choose in one go: more would only make larger tables of scores."""
     _choices: list[Choice] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -66,11 +73,6 @@ class Selecting(Policy):
     def budget(self) -> int:
         """Up to this many keys everything would be chosen, so nobody is asked."""
         raise NotImplementedError
-
-    @property
-    def _dense_below(self) -> int:
-        """The budget, cut to the start of a stretch: no stretch lies on both sides."""
-        return self.budget // self.refresh * self.refresh
 
     def choose(self, problem: Problem, q: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """For query rows q [S, H, D] counts [S, KV] and indices [S, KV, M] of blocks.
@@ -86,53 +88,77 @@ class Selecting(Policy):
         if not problem.in_order():
             return Plan(problem.base, "key rows are not in order: dense")
         rows = problem.numbers()
-        if rows[-1] < self._dense_below:
-            return Plan(problem.base, f"{rows[-1] + 1} positions are inside the budget of {self._dense_below}: dense")
-        stretches = self._stretches(problem, rows)
-        chosen = self._chosen(problem, rows, stretches)
-        if len(rows) > 1:
-            return self._listed(problem, chosen, (*(row for row, _ in stretches), len(rows)))
-        chosen[0].plan = chosen[0].plan or self._listed(problem, chosen, (0, 1))
-        return chosen[0].plan
+        if rows[-1] < self.budget:
+            return Plan(problem.base, f"{rows[-1] + 1} positions are inside the budget of {self.budget}: dense")
+        units = _units(problem.q)
+        held, asking = self._stretches(units, rows)
+        if not asking:
+            assert held is not None
+            return self._again(problem, held, len(rows))
+        counts, indices = self._ask(problem, rows, asking)
+        self._remember(units, rows, asking, counts, indices)
+        if len(rows) == 1:
+            return self._again(problem, self._choices[-1], 1)
+        starts = (*asking, len(rows))
+        if held is not None:
+            counts = torch.cat((held.counts[None], counts))
+            indices = torch.cat(_as_wide(held.indices[None], indices))
+            starts = (0, *starts)
+        return self._listed(problem, counts, indices, starts)
 
-    def _listed(self, problem: Problem, chosen: list[Choice], starts: tuple[int, ...]) -> Plan:
-        width = max(choice.indices.shape[1] for choice in chosen)
-        indices = torch.stack([F.pad(choice.indices, (0, width - choice.indices.shape[1])) for choice in chosen])
-        blocks = Blocks(self.size, starts, torch.stack([choice.counts for choice in chosen]), indices)
+    def _again(self, problem: Problem, choice: Choice, rows: int) -> Plan:
+        """The plan of rows that one choice serves; that of single rows is made once."""
+        if rows > 1 or choice.plan is None:
+            plan = self._listed(problem, choice.counts[None], choice.indices[None], (0, rows))
+            if rows > 1:
+                return plan
+            choice.plan = plan
+        return choice.plan
+
+    def _listed(self, problem: Problem, counts: Tensor, indices: Tensor, starts: tuple[int, ...]) -> Plan:
         heads = Heads((False,) * problem.k.shape[0], self.sink, self.window)
-        reason = f"{self.name}: {len(chosen)} choices of up to {width} blocks of {self.size}"
-        return Plan(replace(problem.base, heads=heads, blocks=blocks), reason)
+        reason = f"{self.name}: {len(counts)} choices of up to {indices.shape[2]} blocks of {self.size}"
+        return Plan(replace(problem.base, heads=heads, blocks=Blocks(self.size, starts, counts, indices)), reason)
 
-    def _stretches(self, problem: Problem, rows: list[int]) -> list[tuple[int, int]]:
-        """(first row, the position whose query chooses) of each stretch of query rows."""
-        found = [(0, rows[0] - rows[0] % self.refresh)]
-        for row, position in enumerate(rows):
-            begin = position - position % self.refresh
-            if begin != found[-1][1]:
-                found.append((row, begin))
-        return found
+    def _stretches(self, units: Unit, rows: list[int]) -> tuple[Choice | None, list[int]]:
+        """The choice that still serves the first row, if any, and the rows that choose."""
+        held = next((choice for choice in reversed(self._choices) if choice.position <= rows[0]), None)
+        row, asking = 0, []
+        if held is not None:
+            row = self._unlike(units @ held.query, rows, 0, held.position)
+        served = held if row else None
+        likeness = units @ units.T if len(rows) - row > 1 else units
+        while row < len(rows):
+            asking.append(row)
+            row = self._unlike(likeness[row], rows, row + 1, rows[row])
+        return served, asking
 
-    def _chosen(self, problem: Problem, rows: list[int], stretches: list[tuple[int, int]]) -> list[Choice]:
-        """Remembered choices where there are some, all the others in one go."""
-        if len(stretches) == 1:
-            held = next((choice for choice in reversed(self._choices) if choice.position == stretches[0][1]), None)
-            if held is not None:
-                return [held]
-        known = {choice.position: choice for choice in self._choices}
-        asking = [(row, position) for row, position in stretches if position not in known]
-        if asking:
-            fresh = self._ask(problem, rows, asking)
-            known.update({choice.position: choice for choice in fresh})
-            self._choices = sorted([*self._choices, *fresh], key=lambda choice: choice.position)[-KEPT:]
-        return [known[position] for _, position in stretches]
+    def _unlike(self, likeness: Unit, rows: list[int], first: int, position: int) -> int:
+        """The first row from ``first`` on that must choose anew, ``likeness`` being each row's to the query at ``position``."""
+        limit = position + self.refresh
+        if position < self.budget:  # below the budget nothing is asked, so no choice may reach over it
+            limit = min(limit, self.budget)
+        while first < len(rows) and rows[first] < limit and likeness[first] >= self.alike:
+            first += 1
+        return first
 
-    def _ask(self, problem: Problem, rows: list[int], asking: list[tuple[int, int]]) -> list[Choice]:
-        numbers = [row for row, _ in asking]
-        asks = problem.q if len(numbers) == problem.q.shape[1] else problem.q[:, numbers]
+    def _ask(self, problem: Problem, rows: list[int], asking: list[int]) -> tuple[Tensor, Tensor]:
+        """Counts [S, KV] and indices [S, KV, M] of the rows ``asking``, with what leaves the window listed too."""
+        asks = problem.q if len(asking) == len(rows) else problem.q[:, asking]
         q = asks.transpose(0, 1).contiguous()
-        low, high = self._edges(problem, [rows[row] for row in numbers])
-        counts, indices = self._pinned(*self.choose(problem, q, low, high), high)
-        return [Choice(position, rows[row], q[i], counts[i], indices[i]) for i, (row, position) in enumerate(asking)]
+        low, high = self._edges(problem, [rows[row] for row in asking])
+        if len(asking) <= self.together:
+            return self._pinned(*self.choose(problem, q, low, high), high)
+        some = [slice(start, start + self.together) for start in range(0, len(asking), self.together)]
+        found = [self._pinned(*self.choose(problem, q[few], low[few], high[few]), high[few]) for few in some]
+        return torch.cat([counts for counts, _ in found]), torch.cat(_as_wide(*(indices for _, indices in found)))
+
+    def _remember(self, units: Unit, rows: list[int], asking: list[int], counts: Tensor, indices: Tensor) -> None:
+        """The newest choices, instead of any from the first position that chose on."""
+        older = [choice for choice in self._choices if choice.position < rows[asking[0]]]
+        last = range(max(0, len(asking) - KEPT), len(asking))
+        fresh = [Choice(rows[asking[i]], units[asking[i]].copy(), counts[i], indices[i]) for i in last]
+        self._choices = [*older, *fresh][-KEPT:]
 
     def _edges(self, problem: Problem, at: list[int]) -> tuple[Tensor, Tensor]:
         """Key rows between which the queries at these positions choose, [S] each."""
@@ -151,13 +177,16 @@ class Selecting(Policy):
         first = high // self.size
         more = (self.size + self.refresh - 2) // self.size + 1
         lanes = torch.arange(more, device=indices.device)
-        if len(counts) == 1 and not counts.is_cuda and counts.tolist() == [[indices.shape[2]] * counts.shape[1]]:
+        if len(counts) == 1 and not counts.is_cuda and int(counts.min()) == indices.shape[2]:
             return counts + more, torch.cat((indices, (first + lanes).expand(1, counts.shape[1], -1)), dim=2)
         wide = F.pad(indices, (0, more))
         places = counts[:, :, None] + lanes
         return counts + more, wide.scatter(2, places, (first[:, None] + lanes)[:, None].expand_as(places))
 
     def compute(self, problem: Problem, plan: Plan, prefer: str) -> Answer:
+        if problem.q.shape[1] > 1:
+            in_place = self._row_by_row(problem, plan, prefer)
+            return in_place if in_place is not None else super().compute(problem, plan, prefer)
         if not problem.one_row_on_cpu(prefer):
             return super().compute(problem, plan, prefer)
         choice = next((choice for choice in reversed(self._choices) if choice.plan is plan), None)
@@ -168,19 +197,41 @@ class Selecting(Policy):
         found: Answer = dispatch.run("attend", problem.q, keys, values, problem.base, prefer="cpu")
         return found
 
+    def _row_by_row(self, problem: Problem, plan: Plan, prefer: str) -> Answer | None:
+        """Each row as a step of its own, where lists serve few rows and compiled code reads them in place; else None."""
+        blocks, rows, keys = plan.spec.blocks, problem.q.shape[1], problem.k.shape[1]
+        if blocks is None or rows > SHORT * (len(blocks.starts) - 1):
+            return None
+        if problem.q_positions is not None or problem.k_positions is not None:
+            return None
+        base = problem.base
+        row, plain = problem.q[:, :1], Spec(base.scale, softcap=base.softcap, key_bias=base.key_bias)
+        if dispatch.choose("attend", problem.q, prefer).backend != "cpu" or not compiled.ready(
+            row, problem.k, problem.v, plain
+        ):
+            return None
+        outs, lses = [], []
+        for s, (first, end) in enumerate(zip(blocks.starts, blocks.starts[1:], strict=False)):
+            own = Blocks(blocks.size, (0, 1), blocks.counts[s : s + 1], blocks.indices[s : s + 1])
+            spec = replace(plan.spec, blocks=own)
+            for t in range(first, end):
+                known = keys - rows + t + 1
+                q, k, v = problem.q[:, t : t + 1], problem.k[:, :known], problem.v[:, :known]
+                found: Answer = dispatch.run("attend", q, k, v, spec, prefer="cpu")
+                outs.append(found.out)
+                lses.append(found.lse)
+        return Answer(torch.cat(outs, dim=1), torch.cat(lses, dim=1))
+
     def _gather(self, problem: Problem, choice: Choice) -> bool:
         """Bring the gathered copy up to the newest row; False where key heads see different numbers of keys."""
         if choice.gathered is None:
-            assert choice.plan is not None
-            end = torch.tensor([choice.asked])
-            seen = visible(choice.plan.spec, problem.k.shape[0], end, torch.arange(choice.asked + 1))[:, 0]
-            counts = seen.sum(dim=1)
-            if bool((counts != counts[0]).any()):
+            asked = problem.k.shape[1] - 1
+            rows = self._rows(choice, asked)
+            if rows is None:
                 return False
-            rows, heads = seen.nonzero()[:, 1].view(len(seen), -1), torch.arange(len(seen))[:, None]
-            room = (0, 0, 0, self.refresh)
+            heads, room = torch.arange(len(rows))[:, None], (0, 0, 0, self.refresh)
             choice.gathered = F.pad(problem.k[heads, rows], room), F.pad(problem.v[heads, rows], room)
-            choice.used, choice.end = int(counts[0]), choice.asked + 1
+            choice.used, choice.end = rows.shape[1], asked + 1
         more = problem.k.shape[1] - choice.end
         for held, x in zip(choice.gathered, (problem.k, problem.v), strict=True):
             held[:, choice.used : choice.used + more] = x[:, choice.end :]
@@ -188,8 +239,35 @@ class Selecting(Policy):
         choice.end += more
         return True
 
+    def _rows(self, choice: Choice, asked: int) -> Tensor | None:
+        """Key rows [KV, M] that a row at ``asked`` sees by this choice: of blocks, sink and window; None where heads differ."""
+        near = max(self.sink, asked - self.window + 1)
+        listed = (choice.indices[:, : int(choice.counts.max()), None] * self.size + torch.arange(self.size)).flatten(1)
+        behind = torch.arange(listed.shape[1])[None] < choice.counts[:, None] * self.size
+        chosen = behind & (listed >= self.sink) & (listed < near)
+        counts = chosen.sum(dim=1)
+        if bool((counts != counts[0]).any()):
+            return None
+        rows = listed[chosen].view(len(listed), -1)
+        seen = torch.cat((torch.arange(min(self.sink, asked + 1)), torch.arange(near, asked + 1)))
+        return torch.cat((rows, seen.expand(len(listed), -1)), dim=1)
+
     def crop(self, length: int) -> None:
         super().crop(length)
-        self._choices = [choice for choice in self._choices if choice.asked < length]
+        self._choices = [choice for choice in self._choices if choice.position < length]
         for choice in self._choices:
-            choice.crop(length)
+            choice.gathered = choice.gathered if choice.end <= length else None
+
+
+def _units(q: Tensor) -> Unit:
+    """Each row's queries [H, T, D] of all heads as one vector of length one, [T, H * D]."""
+    rows: Unit = q.transpose(0, 1).double().cpu().numpy().reshape(q.shape[1], -1)
+    lengths = np.sqrt(rows[0].dot(rows[0])) if len(rows) == 1 else np.sqrt(np.einsum("td,td->t", rows, rows))[:, None]
+    found: Unit = rows / np.maximum(lengths, 1e-300)
+    return found
+
+
+def _as_wide(*parts: Tensor) -> list[Tensor]:
+    """Lists [..., M], all as wide as the widest; nobody reads what stands behind a count."""
+    width = max(part.shape[2] for part in parts)
+    return [F.pad(part, (0, width - part.shape[2])) for part in parts]

@@ -50,7 +50,11 @@ class Ring:
 
 @dataclass
 class SinkWindow(Policy):
-    """StreamingLLM's keys (arXiv 2309.17453): the first ``sink`` and the ``window`` newest. Keys keep their own rotation."""
+    """StreamingLLM's keys (arXiv 2309.17453): the first ``sink`` and the ``window`` newest. Keys keep their own rotation.
+
+    A budget for speed: what it forgets no window brings back. On 20,437 tokens of code with repetitions far apart perplexity
+    rises by 7.0 % with 1,216 keys, 1.7 % with 4,096 and 0.8 % with 8,192, of a toy's attention 0.84, 0.92 and 0.95 are kept.
+    """
 
     sink: int = 64
     window: int = 1216
@@ -121,12 +125,13 @@ class Duo(SinkWindow):
     """DuoAttention (arXiv 2410.10819): heads that retrieve see everything (``full``, one flag a key head), the others stream.
 
     Streaming is a mask over positions, so a prompt's chunks do not matter; the released code answers a prompt in one piece with
-    full attention and a prompt in chunks without.
+    full attention and a prompt in chunks without. The paper's window is 256; on 20,437 tokens of code with half of a toy's
+    heads full that keeps 0.93 of attention, 1,024 keeps 0.96, 1,536 keeps 0.97 to 0.98.
     """
 
     full: tuple[bool, ...] = ()
     sink: int = 64
-    window: int = 256
+    window: int = 1536
     name: str = field(default="duo", init=False)
 
     def flags(self, kv_heads: int) -> tuple[bool, ...]:

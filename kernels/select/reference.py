@@ -12,6 +12,12 @@ import torch
 from torch import Tensor
 
 KINDS = ("mean", "minmax", "middle")
+MOMENTS = "moments"
+"""A kind that only votes, by `with_spread`: no single key has such a score."""
+SPREAD = 0.5
+"""Where a block's keys lay like a normal distribution of independent numbers, 1 would give the votes of all of them together.
+A key that stands out is what is looked for; half of the spread kept most attention of code (of a toy, on development text).
+"""
 
 
 def exact(x: Tensor) -> torch.dtype:
@@ -19,7 +25,8 @@ def exact(x: Tensor) -> torch.dtype:
 
 
 def summarise(k: Tensor, size: int, kind: str) -> Tensor:
-    """One row for each complete block of ``size`` keys: [KV, N // size, D], for "minmax" 2 D wide (highest, then lowest).
+    """One row for each complete block of ``size`` keys: [KV, N // size, D], 2 D wide for "minmax" (highest, then lowest) and
+    "moments" (mean, then variance).
 
     "mean": the average key. "minmax": the box around the keys (Quest, arXiv 2406.10774). "middle": one key for all.
     """
@@ -28,10 +35,18 @@ def summarise(k: Tensor, size: int, kind: str) -> Tensor:
         block = k[:, b * size : (b + 1) * size]
         if kind == "minmax":
             rows.append(torch.cat((block.amax(dim=1), block.amin(dim=1)), dim=1))
+        elif kind == MOMENTS:
+            each = block.to(exact(k))
+            rows.append(torch.cat((each.mean(dim=1), each.var(dim=1, unbiased=False)), dim=1).to(k.dtype))
         else:
             rows.append(block.to(exact(k)).mean(dim=1).to(k.dtype) if kind == "mean" else block[:, size // 2])
-    width = k.shape[2] * (2 if kind == "minmax" else 1)
+    width = k.shape[2] * (2 if kind in ("minmax", MOMENTS) else 1)
     return torch.stack(rows, dim=1) if rows else k.new_zeros(k.shape[0], 0, width)
+
+
+def with_spread(q: Tensor, scale: float) -> Tensor:
+    """Queries [S, H, D] as they vote on summaries of the kind `MOMENTS` with this scale, [S, H, 2 D]."""
+    return torch.cat((q, q * q * (0.5 * SPREAD * scale)), dim=2)
 
 
 def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> Tensor:

@@ -32,6 +32,11 @@ def add(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="code to read (default: a package Sotto never trained on)",
     )
+    attention.add_argument(
+        "--everywhere",
+        action="store_true",
+        help="let policies act from their budget on, also where they are dense here because that is faster",
+    )
     attention.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 

@@ -24,7 +24,7 @@ from lsp_server.paths import cache_dir, calibrated_dir, default_data_dir, model_
 READ = "watchdog"
 """A package that Sotto depends on and never trained on (the manifest of `assistant.training` keeps names in w for tests)."""
 LENGTH = 20480
-"""Beyond the longest default budget (hip: 16,384)."""
+"""Beyond every default budget, and as many tokens as the stretched model's attention was looked at in."""
 Say = Callable[[str], None]
 
 
@@ -71,6 +71,7 @@ def _models(options: argparse.Namespace, say: Say) -> list[list[str]]:
 
 def _rest(options: argparse.Namespace, data: Sequence[Path]) -> list[str]:
     named = ["--attention", ";".join(options.attention)] if options.attention else []
+    named += ["--everywhere"] if options.everywhere else []
     return [*named, "--texts", str(options.texts), "--calibrated", str(calibrated_dir()), "--data", *map(str, data)]
 
 

@@ -20,8 +20,8 @@ CHOOSING = sorted(POLICIES.keys() - set(NOT_FOR_SPEED))
 
 @pytest.fixture
 def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Numbers of a machine on which every policy pays from 3 000 keys on."""
-    dispatch.freeze("cpu", {"break_even": dict.fromkeys(CHOOSING, 3000)}, tmp_path)
+    """Numbers of a machine on which every policy pays from 6 000 keys on: beyond their budgets."""
+    dispatch.freeze("cpu", {"break_even": dict.fromkeys(CHOOSING, 6000)}, tmp_path)
     monkeypatch.setattr(dispatch, "CONFIGS", tmp_path)
     dispatch.break_even.cache_clear()
     yield
@@ -48,14 +48,14 @@ def test_the_length_from_which_on_it_always_won() -> None:
 @pytest.mark.parametrize("name", CHOOSING)
 def test_below_its_break_even_a_policy_is_dense_and_says_so(name: str) -> None:
     policy = make(name, **_options(name))
-    short, long = _problem(3000), _problem(3001)
+    short, long = _problem(6000), _problem(6001)
     found = policy.attend(short)
-    assert policy.reason == "positions below 3000: dense"
-    assert policy.explain().tokens_read() == 3000
+    assert policy.reason == "positions below 6000: dense"
+    assert policy.explain().tokens_read() == 6000
     torch.testing.assert_close(found.out, make("dense").attend(short).out)
     found = policy.attend(long)
     assert "dense" not in policy.reason
-    assert policy.explain().tokens_read() < 3001
+    assert policy.explain().tokens_read() < 6001
     torch.testing.assert_close(found.out.double(), oracle.answer(long, policy.explain()).out, rtol=1e-4, atol=1e-4)
 
 
@@ -63,9 +63,9 @@ def test_below_its_break_even_a_policy_is_dense_and_says_so(name: str) -> None:
 @pytest.mark.parametrize("name", CHOOSING)
 def test_who_sets_the_length_is_obeyed(name: str) -> None:
     policy = make(name, least=0, **_options(name))
-    policy.attend(_problem(3000))
-    assert policy.reason != "positions below 3000: dense"
-    assert policy.explain().tokens_read() < 3000
+    policy.attend(_problem(6000))
+    assert policy.reason != "positions below 6000: dense"
+    assert policy.explain().tokens_read() < 6000
 
 
 def test_every_policy_that_leaves_keys_out_was_measured() -> None:

@@ -24,15 +24,25 @@ SMALL: dict[str, dict[str, Any]] = {
     "sink_window": {"sink": 3, "window": 20},
     "duo": {"full": (True, False), "sink": 3, "window": 20},
     "razor": {"full": (False, True), "sink": 3, "window": 20},
-    "block_select": {"sink": 3, "window": 20, "blocks": 3, "block": 8, "refresh": 4},
+    "block_select": {
+        "sink": 3,
+        "window": 20,
+        "blocks": 3,
+        "block": 8,
+        "parts": 1,
+        "summary": "mean",
+        "refresh": 4,
+        "alike": 0.3,
+    },
     "token_select": {"sink": 3, "window": 20, "tokens": 17, "refresh": 5, "alike": 0.3},
-    "hip": {"sink": 3, "window": 20, "stages": ((16, 64), (4, 24), (2, 12)), "refresh": 4},
+    "hip": {"sink": 3, "window": 20, "stages": ((16, 64), (4, 24), (2, 12)), "refresh": 4, "alike": 0.3},
     "act": {"stretch": 16, "every": 2, "most": 0.02},
 }
 MORE: list[tuple[str, dict[str, Any]]] = [
     ("block_select", {"summary": "minmax"}),
     ("block_select", {"summary": "minmax", "parts": 2}),
     ("block_select", {"parts": 4}),
+    ("block_select", {"parts": 2, "summary": "moments"}),
     ("block_select", {"summary": "middle", "refresh": 1}),
     ("token_select", {"per_head": False, "pool": 3}),
     ("token_select", {"alike": -1.0, "refresh": 16}),
@@ -157,7 +167,7 @@ def _needles(**options: Any) -> list[int]:
     k = torch.zeros(1, N, D, dtype=torch.float64)
     k[0, :, 1] = 3.0 + 0.1 * torch.sin(torch.arange(N, dtype=torch.float64))
     k[0, 77, 0] = 16.0
-    policy = BlockSelect(least=0, sink=0, window=8, blocks=1, block=8, **options)
+    policy = BlockSelect(least=0, sink=0, window=8, blocks=1, block=8, parts=1, summary="mean", **options)
     policy.attend(Problem(q, k, k))
     rows = policy.explain().seen[0, 0].nonzero()[:, 0].tolist()
     return sorted({row // 8 for row in rows if row < 128})
@@ -174,7 +184,7 @@ def test_what_is_short_does_not_vanish_in_the_mean_of_its_block() -> None:
     q, k = torch.zeros(1, 1, D, dtype=torch.float64), torch.zeros(1, N, D, dtype=torch.float64)
     q[0, 0, 0], k[0, 24:32, 0], k[0, 77, 0] = 4.0, 3.0, 16.0
     for parts, chosen in ((1, 24), (8, 77)):
-        policy = BlockSelect(least=0, sink=0, window=8, blocks=1, block=8, parts=parts)
+        policy = BlockSelect(least=0, sink=0, window=8, blocks=1, block=8, parts=parts, summary="mean")
         policy.attend(Problem(q, k, k))
         seen = policy.explain().seen[0, 0]
         assert [bool(seen[row]) for row in (24, 77)] == [chosen == 24, chosen == 77]
@@ -205,15 +215,6 @@ def test_what_was_asked_is_taken_over_with_the_keys() -> None:
     for row in range(90, 130):
         _close(copy.attend(_problem(row, row + 1)), honest.attend(_problem(row, row + 1)))
     assert copy.explain().calmed is not None
-
-
-def test_a_choice_is_used_again_until_its_stretch_ends() -> None:
-    policy = BlockSelect(**{"least": 0, **SMALL["block_select"], "refresh": 8})
-    lists = []
-    for row in range(100, 120):
-        policy.attend(_problem(row, row + 1))
-        lists.append(policy._choices[-1].position)
-    assert lists == [96] * 4 + [104] * 8 + [112] * 8
 
 
 @pytest.mark.parametrize("name", POLICIES)

@@ -45,6 +45,26 @@ def test_block_scores(shape: tuple[int, ...], kind: str, backend: ModuleType) ->
     torch.testing.assert_close(backend.score(q, summary, low, high, kind), reference.score(q, expected, low, high, kind))
 
 
+@pytest.mark.parametrize("shape", SHAPES[:3], ids=str)
+def test_votes_by_mean_and_spread(shape: tuple[int, ...], backend: ModuleType) -> None:
+    q, k, low, high = _draw(shape)
+    expected, summary = reference.summarise(k, 8, reference.MOMENTS), backend.summarise(k, 8, reference.MOMENTS)
+    torch.testing.assert_close(summary, expected)
+    asking, low, high = reference.with_spread(q, 0.3), low // 8, high // 8
+    torch.testing.assert_close(backend.vote(asking, summary, low, high, 0.3), reference.vote(asking, expected, low, high, 0.3))
+
+
+def test_a_key_that_stands_out_of_its_block_raises_its_vote() -> None:
+    """Two blocks of the same mean: in the second one key holds what seven lack."""
+    q, k = torch.zeros(1, 1, 4), torch.zeros(1, 16, 4)
+    q[0, 0, 0], k[0, :8, 0], k[0, 12, 0] = 2.0, 1.0, 8.0
+    edges = torch.tensor([0]), torch.tensor([2])
+    plain = cpu.vote(q, cpu.summarise(k, 8, "mean"), *edges, 0.5)[0, 0]
+    spread = cpu.vote(reference.with_spread(q, 0.5), cpu.summarise(k, 8, reference.MOMENTS), *edges, 0.5)[0, 0]
+    assert plain[0] == plain[1]
+    assert spread[1] > 0.8
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_soft_votes(shape: tuple[int, ...], backend: ModuleType) -> None:
     q, k, low, high = _draw(shape)

@@ -1,6 +1,7 @@
 """What attention policies cost in quality: a checkpoint reads long code under each, and is held against itself reading all.
 
     python -m assistant.model.hf.quality --data FILE ... [--model DIR_OR_ID] [--length N] [--attention "A;B"] [--calibrated DIR]
+        [--everywhere]
 
 Perplexity where a policy looks away, definitions planted far up and called at the end, and the share of dense attention's
 probability on what was looked at. Prints one JSON object on the last line of stdout, progress on stderr.
@@ -17,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +207,12 @@ def for_transformers(folder: Path) -> Iterator[Path]:
 
 
 def measure(
-    folder: Path, texts: Sequence[str], length: int, names: Sequence[str], calibrated: Path | None, say: Say
+    folder: Path, texts: Sequence[str], length: int, names: Sequence[str], calibrated: Path | None, say: Say, everywhere: bool
 ) -> dict[str, Any]:
-    """All ``names`` on all texts; ``length`` 0 is the checkpoint's own. Raises `EngineError`."""
+    """All ``names`` on all texts; ``length`` 0 is the checkpoint's own. Raises `EngineError`.
+
+    ``everywhere``: policies act from their budget on, also where this CPU makes them dense because that is faster.
+    """
     engine, info = load(folder, lambda: None)
     runner = engine.hub_runner
     assert isinstance(runner, HubRunner)
@@ -223,7 +227,9 @@ def measure(
         if first in CALIBRATED and first not in known:
             say(f"{first}: looking for the heads that retrieve")
             known[first] = found(engine, runner, first, say)[0]
-        plans[name] = AttentionPlan.read(name, layers, known)
+        plan = AttentionPlan.read(name, layers, known)
+        eager = tuple(replace(layer, options=(*layer.options, ("least", 0))) for layer in plan.layers)
+        plans[name] = replace(plan, layers=eager) if everywhere else plan
     hays = [Haystack(engine, text, length, seed) for seed, text in enumerate(texts)]
     readings = {name: [read(runner, plan, hay, length, say) for hay in hays] for name, plan in plans.items()}
     rows = [row(name, readings[name], readings["dense"], hays) for name in names]
@@ -250,6 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--attention", default="", metavar="NAME;NAME", help="settings, between semicolons (default: each policy)"
     )
     parser.add_argument("--calibrated", type=Path, metavar="DIR")
+    parser.add_argument("--everywhere", action="store_true")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     names = options.attention.split(";") if options.attention else [name for name in POLICIES if name != "dense"]
@@ -257,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         texts = _split(options.data, options.texts)
         place = locate(options.model) if options.model else checkpoint.default_folder()
         with for_transformers(place) as folder:
-            answer = measure(folder, texts, options.length, names, options.calibrated, _say)
+            answer = measure(folder, texts, options.length, names, options.calibrated, _say, options.everywhere)
     except EngineError as error:
         answer = {"error": str(error)}
     sys.stdout.write(json.dumps(answer) + "\n")

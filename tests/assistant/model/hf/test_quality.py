@@ -87,6 +87,26 @@ def test_policies_are_held_against_dense(
         assert (rows[name]["acts_from"], rows[name]["change"], rows[name]["same_answers"]) == (None, 0.0, 1.0)
 
 
+def test_what_is_dense_here_for_its_speed_is_judged_on_demand(
+    checkpoint: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = registry.make
+    budget = {"block_select": SMALL["block_select"]}
+    late = {"least": 10**6}
+    monkeypatch.setattr(registry, "make", lambda name, **options: made(name, **{**late, **budget.get(name, {}), **options}))
+    monkeypatch.setattr(quality, "NEEDLES", 2)
+    data = tmp_path / "code.py"
+    data.write_text(TEXT)
+    named = ["--model", str(checkpoint("llama")), "--data", str(data), "--length", "300", "--attention", "block_select"]
+    starts = []
+    for more in ([], ["--everywhere"]):
+        assert quality.main([*named, *more]) == 0
+        starts.append(json.loads(capsys.readouterr().out.splitlines()[-1])["rows"][0]["acts_from"])
+    assert starts[0] is None
+    assert starts[1] is not None
+    assert starts[1] < 300
+
+
 def test_demands_that_are_missed_are_named() -> None:
     good = {"change": 0.005, "needle_ratio": 0.98, "mass": 0.95}
     assert quality.failed(good) == []
