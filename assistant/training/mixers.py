@@ -163,7 +163,7 @@ MIXERS: dict[str, Heads] = {
     "sigmoid": lambda own, q, k, v, x: sinks.sigmoid(q, k, v),
     "s4d": _s4d,
     "shifted": _shifted,
-    "positional": lambda own, q, k, v, x: positional.mix(v, own.each("query_map", q), own.each("key_map", q)),
+    "positional": lambda own, q, k, v, x: positional.mix(v, own.own["query_map"], own.own["key_map"]),
     "ring": lambda own, q, k, v, x: ring.mix(q, k, v, 4),
 }
 

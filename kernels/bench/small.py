@@ -193,7 +193,8 @@ def _mixers(length: int, draw: _Numbers) -> Iterator[Part]:
     gpu = draw.device.type == "cuda"
     if gpu:
         from kernels.linear import gpu as ours
-    linear, scan = (ours.linear, ours.scan) if gpu else (chunked.linear, chunked.scan)
+    backend = ours if gpu else chunked
+    linear, scan, one_step = backend.linear, backend.scan, backend.step
     gates = decay if gpu else decay.to(draw.dtype)
     wide = [x.cpu().double() for x in (q, k, v, decay)]
     right = linear_reference if length <= SPELLED_OUT else chunked
@@ -212,15 +213,19 @@ def _mixers(length: int, draw: _Numbers) -> Iterator[Part]:
     held, one = state.to(draw.device, draw.dtype), [x[:, -1].contiguous() for x in (q, k, v)]
 
     def step() -> Tensor:
-        return linear_reference.read(one[0], linear_reference.step(one[1], one[2], gates, held))
+        found: Tensor = one_step(one[0], one[1], one[2], gates, held)[0]
+        return found
 
     def fused() -> Tensor:
         grown = torch.baddbmm(held * torch.exp(gates)[:, None, None].to(held.dtype), one[1][:, :, None], one[2][:, None])
         return torch.bmm(one[0][:, None], grown)[:, 0]
 
+    def spelled() -> Tensor:
+        return linear_reference.step(one[0], one[1], one[2], gates, held)[0]
+
     last = [x.cpu().double() for x in (*one, held)]
-    exact = linear_reference.read(last[0], linear_reference.step(last[1], last[2], wide[3], last[3]))
-    yield Part("step_linear", "decay", step, {"baddbmm": fused}, judge(step().to(draw.dtype).cpu(), exact))
+    exact, _ = linear_reference.step(last[0], last[1], last[2], wide[3], last[3])
+    yield Part("step_linear", "decay", step, {"baddbmm": fused, "outer": spelled}, judge(step().to(draw.dtype).cpu(), exact))
     x, keep = draw(MIXED, length, D), torch.sigmoid(draw(MIXED, length, D, dtype=torch.float32) + 2).to(draw.dtype)
     exact = right.scan(x.cpu().double(), keep.cpu().double())
     loop: dict[str, Run] = {"loop": lambda: linear_reference.scan(x, keep)} if length <= FORMS and not gpu else {}

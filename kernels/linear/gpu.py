@@ -33,6 +33,12 @@ def linear(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None = None, state: 
     return out, last
 
 
+def step(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None, state: Tensor) -> tuple[Tensor, Tensor]:
+    """See `reference.step`: a chunk of one row, one launch."""
+    out, held = linear(q[:, None], k[:, None], v[:, None], decay, state)
+    return out[:, 0], held
+
+
 def scan(x: Tensor, decay: Tensor, state: Tensor | None = None) -> Tensor:
     """See `reference.scan`, real numbers only: complex ones take `chunked.scan`. Raises TypeError."""
     if x.is_complex() or decay.is_complex():

@@ -19,20 +19,16 @@ def linear(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None = None, state: 
     held = q.new_zeros(q.shape[0], q.shape[2], v.shape[2]) if state is None else state
     outs = []
     for t in range(q.shape[1]):
-        held = step(k[:, t], v[:, t], _at(decay, t), held)
-        outs.append(read(q[:, t], held))
+        out, held = step(q[:, t], k[:, t], v[:, t], _at(decay, t), held)
+        outs.append(out)
     return torch.stack(outs, dim=1) if outs else v.new_zeros(v.shape), held
 
 
-def step(k: Tensor, v: Tensor, decay: Tensor | None, state: Tensor) -> Tensor:
-    """One token enters the state: k [H, D], v [H, E], decay [H], state [H, D, E] -> the new state."""
+def step(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None, state: Tensor) -> tuple[Tensor, Tensor]:
+    """One token: q and k [H, D], v [H, E], decay [H], state [H, D, E] -> what the query finds [H, E], and the new state."""
     kept = state if decay is None else state * torch.exp(decay)[:, None, None]
-    return kept + k[:, :, None] * v[:, None, :]
-
-
-def read(q: Tensor, state: Tensor) -> Tensor:
-    """What a query [H, D] finds in the state [H, D, E]: [H, E]."""
-    return torch.einsum("hd,hde->he", q, state)
+    held = kept + k[:, :, None] * v[:, None, :]
+    return torch.einsum("hd,hde->he", q, held), held
 
 
 def scan(x: Tensor, decay: Tensor, state: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from kernels.linear import chunked, reference
+from kernels.linear import run
 from kernels.mixers.dense import causal
 
 
@@ -24,7 +24,7 @@ def features(x: Tensor) -> Tensor:
 
 def mix(q: Tensor, k: Tensor, v: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """q and k [H, T, f] with f small (16 in the paper: 273 features), v [H, T, E]; state [H, 1 + f + f f, E + 1]."""
-    out, state = chunked.linear(features(q), features(k), _with_ones(v), state=state)
+    out, state = run.linear(features(q), features(k), _with_ones(v), state=state)
     return out[..., :-1] / out[..., -1:], state
 
 
@@ -38,8 +38,7 @@ def square(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def step(q: Tensor, k: Tensor, v: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """One token: q and k [H, f], v [H, E]."""
-    state = reference.step(features(k), _with_ones(v), None, state)
-    out = reference.read(features(q), state)
+    out, state = run.step(features(q), features(k), _with_ones(v), None, state)
     return out[..., :-1] / out[..., -1:], state
 
 

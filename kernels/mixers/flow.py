@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kernels.linear import chunked
+from kernels.linear import run
 from kernels.mixers.dense import causal
 
 EPSILON = 1e-6
@@ -25,7 +25,7 @@ def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     wanted = _dot(k, (q / incoming[..., None]).cumsum(dim=1)) / counts
     rivals = torch.exp(wanted.clamp(-1.0, 1.0))
     won = rivals / rivals.cumsum(dim=1) * counts
-    found, _ = chunked.linear(q / (incoming * counts)[..., None], k, v * won[..., None])
+    found, _ = run.linear(q / (incoming * counts)[..., None], k, v * won[..., None])
     return found * torch.sigmoid(given)[..., None]
 
 

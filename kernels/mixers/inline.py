@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kernels.linear import chunked
+from kernels.linear import run
 from kernels.mixers.dense import causal
 
 NEAR = 3
@@ -20,7 +20,7 @@ def mix(q: Tensor, k: Tensor, v: Tensor, near: Tensor | None = None) -> Tensor:
     """q, k [H, T, D], v [H, T, E]; ``near`` [H, 3] weighs the token and the two before it. Returns [H, T, E]."""
     scale: float = q.shape[2] ** -0.5
     counts = _counts(q)
-    found, _ = chunked.linear(q, k, v)
+    found, _ = run.linear(q, k, v)
     mean_k, mean_v = (x.cumsum(dim=1) / counts for x in (k, v))
     out = scale * found / counts + (1 - scale * (q * mean_k).sum(dim=-1, keepdim=True)) * mean_v
     return out if near is None else out + residual(v, near)

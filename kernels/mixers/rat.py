@@ -9,14 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kernels.linear import chunked, reference
+from kernels.linear import reference, run
 from kernels.mixers.dense import logits, softmax
 
 
 def mix(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, chunk: int) -> Tensor:
     """q, k, v and gate (0 to 1) [H, T, D]; ``chunk`` is L, any T. Returns [H, T, D]."""
     kept = gate * (torch.arange(q.shape[1], device=q.device) % chunk != 0)[:, None]
-    keys, values = (chunked.scan((1 - kept) * x, kept, chunk=min(chunk, 64)) for x in (k, v))
+    keys, values = (run.scan((1 - kept) * x, kept, chunk=min(chunk, 64)) for x in (k, v))
     return _over_chunks(q, keys, values, chunk)
 
 

@@ -8,27 +8,39 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from kernels.mixers.dense import causal, logits
+from kernels.mixers.dense import by_rows, causal, fused, logits
 
 
 def key_bias(q: Tensor, k: Tensor, v: Tensor, key: Tensor) -> Tensor:
     """key [H, D]: one more key for each head, seen by every query. Returns [H, T, E]."""
-    scores = logits(q, k).masked_fill(~causal(q.shape[1], q.device), -torch.inf)
-    extra = logits(q, key[:, None])
-    return torch.softmax(torch.cat((extra, scores), dim=-1), dim=-1)[..., 1:] @ v
+    seen = F.pad(causal(q.shape[1], q.device), (1, 0), value=True)
+    return fused(q, torch.cat((key[:, None], k), dim=1), F.pad(v, (0, 0, 1, 0)), seen)
 
 
-def key_bias_by_lse(q: Tensor, k: Tensor, v: Tensor, key: Tensor) -> Tensor:
-    """The same as a sink logit behind plain attention: what fused kernels do with their log denominators."""
-    seen = causal(q.shape[1], q.device)
-    scores = logits(q, k).masked_fill(~seen, -torch.inf)
-    lse = torch.logsumexp(scores, dim=-1, keepdim=True)
-    return torch.sigmoid(lse - logits(q, key[:, None])) * (torch.softmax(scores, dim=-1) @ v)
+def key_bias_loop(q: Tensor, k: Tensor, v: Tensor, key: Tensor) -> Tensor:
+    """The same query by query: the own key takes its share of the softmax and gives nothing."""
+    rows = []
+    for t in range(q.shape[1]):
+        theirs, own = (torch.exp(logits(q[:, t : t + 1], x)) for x in (k[:, : t + 1], key[:, None]))
+        rows.append(theirs @ v[:, : t + 1] / (theirs.sum(dim=-1, keepdim=True) + own))
+    return torch.cat(rows, dim=1)
 
 
 def sigmoid(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Weights sigmoid(logit - log n), n keys seen: begins as near to their mean as a softmax (arXiv 2409.04431, section 3)."""
-    seen = causal(q.shape[1], q.device)
-    counts = torch.arange(1, q.shape[1] + 1, device=q.device, dtype=q.dtype)[:, None]
-    return torch.sigmoid(logits(q, k) - torch.log(counts)).masked_fill(~seen, 0.0) @ v
+    return by_rows(q, k, v, _each_by_itself)
+
+
+def _each_by_itself(scores: Tensor, seen: Tensor, counts: Tensor) -> Tensor:
+    return torch.sigmoid(scores - torch.log(counts)).masked_fill(~seen, 0.0)
+
+
+def sigmoid_loop(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The same query by query, from the logistic function as it is written: n e^-logit + 1 below one."""
+    rows = []
+    for t in range(q.shape[1]):
+        weights = 1 / (1 + (t + 1) * torch.exp(-logits(q[:, t : t + 1], k[:, : t + 1])))
+        rows.append(weights @ v[:, : t + 1])
+    return torch.cat(rows, dim=1)

@@ -113,6 +113,7 @@ CASES = [
     Case("prefill-63", queries=63, keys=63),
     Case("later-chunk", queries=17, keys=80),
     Case("group-1", heads=2, kv_heads=2, queries=5, keys=33),
+    Case("group-4-head-192", heads=8, kv_heads=2, queries=3, keys=37, size=192),
     Case("group-5-head-80", heads=5, kv_heads=1, queries=3, keys=64, size=80),
     Case("group-6-head-128", heads=12, queries=1, keys=50, size=128),
     Case("group-7-head-96", heads=7, kv_heads=1, queries=2, keys=15, size=96),

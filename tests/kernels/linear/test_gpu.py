@@ -19,6 +19,14 @@ def test_linear_equals_the_reference(steps: int, size: int, width: int, decays: 
         torch.testing.assert_close(got, expected, **EXACT)
 
 
+@pytest.mark.parametrize("decays", ["none", "head"])
+def test_one_step_equals_the_reference(decays: str) -> None:
+    q, k, v, decay, state = problem(1, decays, 24, 40, heads=3)
+    given = q[:, 0], k[:, 0], v[:, 0], decay, state
+    for got, expected in zip(gpu.step(*given), reference.step(*given), strict=True):
+        torch.testing.assert_close(got, expected, **EXACT)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_widened_first(dtype: torch.dtype) -> None:
     given = [None if each is None else each.to(dtype) for each in problem(40, "head", heads=1)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels.linear import chunked, reference
+from kernels.linear import chunked, reference, run
 
 # Sums of at most 200 products of size 1 in another order.
 EXACT = {"rtol": 1e-11, "atol": 1e-11}
@@ -49,6 +49,39 @@ def test_chunked_equals_step_by_step(steps: int, decays: str, chunk: int) -> Non
 
 
 @pytest.mark.parametrize("decays", DECAYS)
+def test_step_after_step_equals_all_at_once(decays: str) -> None:
+    q, k, v, decay, state = problem(70, decays)
+    whole, last = reference.linear(q, k, v, decay, state)
+    rows = []
+    for t in range(70):
+        out, state = chunked.step(q[:, t], k[:, t], v[:, t], decay[:, t] if decays == "step" else decay, state)
+        rows.append(out)
+    torch.testing.assert_close(torch.stack(rows, 1), whole, **EXACT)
+    torch.testing.assert_close(state, last, **EXACT)
+
+
+class _OnGpu(Tensor):
+    """Says that it lies on a GPU, as far as a choice goes."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize(("on_gpu", "learns", "has", "chosen"), [
+    (True, False, True, "gpu"), (True, True, True, "chunked"), (True, False, False, "chunked"), (False, False, True, "chunked"),
+])  # fmt: skip
+def test_triton_runs_where_there_is_a_gpu_and_no_gradient(
+    on_gpu: bool, learns: bool, has: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "has_triton", lambda: has)
+    monkeypatch.setattr(run.importlib, "import_module", lambda name: name)
+    q = torch.zeros(1, 1, 4).as_subclass(_OnGpu) if on_gpu else torch.zeros(1, 1, 4)
+    found = run._backend(q, torch.zeros(1, requires_grad=learns), None)
+    assert (found if isinstance(found, str) else found.__name__) == f"kernels.linear.{chosen}"
+    with torch.no_grad():
+        assert (run._backend(q) is chunked) == (chosen == "chunked" and not learns)
+
+
+@pytest.mark.parametrize("decays", DECAYS)
 def test_a_stretch_cut_in_two_goes_on_from_the_state(decays: str) -> None:
     q, k, v, decay, state = problem(100, decays)
     whole, last = chunked.linear(q, k, v, decay, state)
@@ -86,6 +119,14 @@ def scan_problem(steps: int, kind: str) -> tuple[Tensor, Tensor, Tensor]:
 def test_the_chunked_scan_equals_the_loop(steps: int, kind: str, chunk: int) -> None:
     x, decay, state = scan_problem(steps, kind)
     torch.testing.assert_close(chunked.scan(x, decay, state, chunk), reference.scan(x, decay, state), **EXACT)
+
+
+def test_a_scan_in_half_precision_rounds_once() -> None:
+    x, decay, state = (each.bfloat16() for each in scan_problem(200, "real"))
+    got = chunked.scan(x, decay, state)
+    exact = reference.scan(x.double(), decay.double(), state.double())
+    assert got.dtype == torch.bfloat16
+    assert bool(((got.double() - exact).abs() <= exact.abs() * 2**-8 + 1e-5).all())
 
 
 def test_the_scan_passes_gradients_on() -> None:

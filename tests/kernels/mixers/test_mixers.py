@@ -51,6 +51,7 @@ KEY = draw(HEADS, SIZE)
 WISH = draw(HEADS, SIZE, seed=3), draw(HEADS), torch.ones(HEADS, dtype=torch.float64)
 CENTROIDS = draw(HEADS, 3, SIZE)
 PLACES = draw(HEADS, 6, SIZE), draw(HEADS, 6, SIZE, seed=1)
+OWN: dict[str, tuple[Tensor, ...]] = {"inline": (NEAR,), "dynamic_mask": WISH, "key_bias": (KEY,), "positional": PLACES}
 
 
 def _routed(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -82,11 +83,16 @@ DEFINITIONS: dict[str, Mixer] = {
     "lightning": lambda q, k, v: lightning.square(q, k, v, DECAY),
     "based": based.square,
     "rat": lambda q, k, v: rat.loop(q, k, v, gates(q), 4),
+    "dynamic_mask": lambda q, k, v: dynamic_mask.loop(q, k, v, dynamic_mask.wish(v, *WISH), 5),
     "routing": lambda q, k, v: dense.attention(q, k, v, routing.visible(routing.assign(q, CENTROIDS), 4)),
     "agent": lambda q, k, v: agent.loop(q, k, v, 4),
     "inline": lambda q, k, v: inline.square(q, k, v, NEAR),
-    "key_bias": lambda q, k, v: sinks.key_bias_by_lse(q, k, v, KEY),
+    "flow": flow.loop,
+    "softplus": softplus.loop,
+    "key_bias": lambda q, k, v: sinks.key_bias_loop(q, k, v, KEY),
+    "sigmoid": sinks.sigmoid_loop,
     "shifted": lambda q, k, v: dense.attention(q, k, v, shifted.visible(HEADS, q.shape[1], 6, 2)),
+    "positional": lambda q, k, v: positional.loop(v, *PLACES),
     "ring": dense.attention,
 }
 
@@ -97,10 +103,20 @@ def test_the_fast_form_is_the_definition(name: str, steps: int) -> None:
     torch.testing.assert_close(MIXERS[name](*tokens(steps)), DEFINITIONS[name](*tokens(steps)), **EXACT)
 
 
-@pytest.mark.parametrize("steps", LENGTHS)
-def test_flow_is_its_definition_up_to_the_epsilon(steps: int) -> None:
-    # Cumulative sums carry the epsilon inside each product, squares beside them: 1e-6 of sums of at least a quarter.
-    torch.testing.assert_close(flow.mix(*tokens(steps)), flow.loop(*tokens(steps)), rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("steps", [1, 16, 33])
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_gradients_are_the_definitions(name: str, steps: int) -> None:
+    """Of tokens and of a mixer's own weights."""
+    given, toward = tokens(steps), draw(HEADS, steps, SIZE, seed=7)
+    leaves = [leaf.requires_grad_() for leaf in (*given, *OWN.get(name, ()))]
+    grads = [
+        torch.autograd.grad((form(*given) * toward).sum(), leaves, allow_unused=True)
+        for form in (MIXERS[name], DEFINITIONS[name])
+    ]
+    for leaf in leaves:
+        leaf.requires_grad_(False)
+    for got, expected in zip(*grads, strict=True):
+        torch.testing.assert_close(got, expected, **EXACT)
 
 
 @pytest.mark.parametrize("name", MIXERS)
@@ -145,6 +161,27 @@ def test_dynamic_mask_keeps_the_most_wanted_keys() -> None:
     assert dynamic_mask.visible(bias, 2)[0].int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]]
 
 
+def test_of_keys_that_are_wanted_alike_the_earlier_are_kept() -> None:
+    bias = torch.tensor([[0.0, 0.0, 0.0, 1.0, 0.0]])
+    kept = [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [1, 0, 0, 1, 0], [1, 0, 0, 1, 0]]
+    assert dynamic_mask.visible(bias, 2)[0].int().tolist() == kept
+
+
+@pytest.mark.parametrize("name", ["softplus", "sigmoid", "key_bias", "dynamic_mask"])
+def test_more_rows_than_one_stretch_and_a_prompt_cut_anywhere(name: str) -> None:
+    q, k, v = tokens(dense.ROWS + 40)
+    whole = MIXERS[name](q, k, v)
+    torch.testing.assert_close(whole, DEFINITIONS[name](q, k, v), **EXACT)
+    for rows in (dense.ROWS - 1, dense.ROWS, dense.ROWS + 1):
+        torch.testing.assert_close(MIXERS[name](q[:, :rows], k[:, :rows], v[:, :rows]), whole[:, :rows], **EXACT)
+
+
+def test_texts_of_a_batch_share_the_weights_of_positions() -> None:
+    v = draw(3 * HEADS, 20, SIZE)
+    each = [positional.mix(text, *PLACES) for text in v.split(HEADS)]
+    torch.testing.assert_close(positional.mix(v, *PLACES), torch.cat(each), **EXACT)
+
+
 def test_a_decode_step_is_the_last_row() -> None:
     q, k, v = tokens(20)
     whole, state = lightning.mix(q, k, v, DECAY)
@@ -160,11 +197,18 @@ def test_a_decode_step_is_the_last_row() -> None:
 
 def test_sharpening_moves_weight_to_the_strongest_and_rows_sum_to_one() -> None:
     q, k, _ = tokens(33)
-    plain, sharp = softplus.weights(q, k, 1), softplus.weights(q, k, 3)
+    each = torch.eye(33, dtype=torch.float64).expand(HEADS, -1, -1)
+    plain, sharp = softplus.mix(q, k, each, 1), softplus.mix(q, k, each, 3)
     for weights in (plain, sharp):
         torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), rtol=1e-6, atol=1e-6)
     assert (sharp.max(-1).values >= plain.max(-1).values - 1e-9).all()
     assert (sharp.argmax(-1) == plain.argmax(-1)).all()
+
+
+def test_logits_far_below_zero_still_have_weights() -> None:
+    q, k, v = (x.float() for x in tokens(33))
+    out = softplus.mix(9 * q.abs(), -9 * k.abs(), torch.ones_like(v))  # e^-2000
+    torch.testing.assert_close(out, torch.ones_like(v))
 
 
 def system(channels: int = 5, states: int = 3) -> s4d.System:
