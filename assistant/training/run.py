@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 STAGES = ("corpus", "tokenizer", "edits", "pretrain", "controller", "export", "evaluate")
 ASKED_FOR = ("pack",)  # only when named
 RECIPES: dict[str, Recipe] = {
-    "tiny": Recipe(tokens=50_000_000, edits=0.25, edits_from=36_503_552),
+    "tiny": Recipe(tokens=80_000_000, edits=0.25, edits_from=36_503_552),
     "small": Recipe(
         tokens=1_000_000_000,
         batch_tokens=131_072,
