@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from assistant.cancel import Cancel
 from assistant.completion.ahead import Ahead
 from assistant.completion.cache import Answer, CompletionCache, Entry, Hit
-from assistant.completion.context import Site, Windows, look
+from assistant.completion.context import Site, Windows, chooses_lines, look
 from assistant.completion.existing import checked
 from assistant.completion.generate import Answered, confidence, generate
 from assistant.completion.multiline import Mode, choose
@@ -204,7 +204,7 @@ class Completer:
     def _place(self, snapshot: Snapshot, config: Config) -> tuple[Site, Mode]:
         info = self._model.info
         room = (info.context if info else _CONTEXT) - self._budget(config)
-        windows = Windows.of(room, config.max_tokens_multi_line)
+        windows = Windows.of(room, config.max_tokens_multi_line, chooses_lines(info, config.attention))
         site = look(as_accepted(snapshot), windows)
         return site, choose(site, snapshot.trigger, config.multi_line)
 

@@ -328,7 +328,7 @@ class ModelInfo:
     """What the engine says of itself once its weights are loaded.
 
     ``specials`` are names for `Part`, ``layout`` is how it wants a hole in a file written (`assistant.completion.prompt`), and
-    ``chat`` says whether it takes `GenerateRequest.chat`.
+    ``chat`` says whether it takes `GenerateRequest.chat`. ``note``: which setting this model does not follow, and what to do.
     """
 
     name: str
@@ -344,6 +344,7 @@ class ModelInfo:
     runner: str = ""
     layout: str = "sotto"
     chat: bool = False
+    note: str = ""
 
 
 class EngineError(Exception):
@@ -358,10 +359,9 @@ class TextModel(Protocol):
         """``None`` until weights are loaded."""
 
     def generate(self, request: GenerateRequest, cancel: Cancel) -> AsyncIterator[Chunk]:
-        """Stream the continuation; ends after the chunk that has ``finish``.
+        """Stream the continuation; ends after the chunk that has ``finish``. Raises `EngineError` when there is no engine.
 
         Setting ``cancel``, or closing the iterator, stops the decode within one layer's time.
-        Raises `EngineError` when there is no engine to answer.
         """
 
     async def score(self, request: ScoreRequest) -> Score:

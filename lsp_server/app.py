@@ -354,7 +354,7 @@ class App:
                 await self._engine.start()
 
     def _on_engine(self, kind: str, text: str) -> None:
-        """News of the engine: loading, ready, failed, restarting, resting."""
+        """News of the engine: loading, ready, failed, restarting, resting, and a note of what it does not do as told."""
         self._host.log(text)
         if kind == "loading":
             self._loaded.clear()
@@ -364,7 +364,7 @@ class App:
             self._gate.model(self._engine.info.sha256)
             self._feeder.begin(self._engine)
             self._keep(asyncio.to_thread(self._names.warm))
-        elif kind == "failed":
+        elif kind in ("failed", "note"):
             self._host.warn(f"Sotto: {text}")
         if kind != "ready":
             self._feeder.pause()

@@ -184,17 +184,18 @@ def _add_model(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     export.add_argument("--force", action="store_true", help="replace files that are there")
     verify = kinds.add_parser("verify", help="prove that transformers and llama.cpp compute the same from an export")
     _json_option(verify)
-    calibrate = kinds.add_parser("calibrate", help="what the settings `turbo` and `attention` need to know of a model")
+    calibrate = kinds.add_parser("calibrate", help="what `turbo`, `attention` and `stopBelow` need to know of a model")
     what = calibrate.add_mutually_exclusive_group(required=True)
     what.add_argument("--turbo", action="store_true", help="how sure a token must be to skip layers")
+    what.add_argument("--stop", action="store_true", help="what the probabilities of a model of transformers' are worth")
     what.add_argument(
         "--attention",
         choices=("duo", "razor", "act"),
         help="the heads of a model of transformers' that must see everything; for act those that are better calmed",
     )
     calibrate.add_argument("--path", type=Path, default=Path("."), metavar="DIR", help="Python code (default: here)")
-    calibrate.add_argument("--cursors", type=int, default=1500, metavar="N", help="lines to complete (default: %(default)s)")
-    calibrate.add_argument("--check", action="store_true", help="measure what the folder holds; change nothing")
+    calibrate.add_argument("--cursors", type=int, metavar="N", help="lines to complete (default: 1500; for --stop 300)")
+    calibrate.add_argument("--check", action="store_true", help="measure what was found before; change nothing")
     _json_option(calibrate)
     for kind in (info, export, verify, calibrate):
         _model_option(kind)
@@ -314,8 +315,10 @@ def _model(given: argparse.Namespace) -> int:
         return model.info(given.model, given.json)
     if given.kind == "calibrate" and given.attention:
         return model.calibrate_attention(given.model, given.attention, given.path, given.json)
+    if given.kind == "calibrate" and given.stop:
+        return model.calibrate_stop(given.model, given.path, given.cursors or 300, given.check, given.json)
     if given.kind == "calibrate":
-        return model.calibrate(given.model, given.path, given.cursors, given.check, given.json)
+        return model.calibrate(given.model, given.path, given.cursors or 1500, given.check, given.json)
     if given.kind == "export":
         return model.export(given.model, given.to, given.out, given.dtype, given.force)
     return model.verify(given.model, given.json)

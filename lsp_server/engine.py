@@ -68,7 +68,8 @@ BACK_OFF_S = (0.0, 0.0, 1.0, 5.0, 30.0)
 
 
 class EngineClient:
-    """``on_event(kind, text)`` hears "loading", "ready", "failed" (for good), "restarting" and "resting".
+    """``on_event(kind, text)`` hears "loading", "ready", "failed" (for good), "restarting", "resting", and a "note"
+    of what it does not do as it was told.
 
     ``shared``: use the engine of the user's other windows, too. ``idle_s``: rest after so many seconds without a request; 0
     never does. ``model`` may be an id of the Hugging Face hub; ``allow_download``: fetch it where its cache lacks it.
@@ -88,7 +89,7 @@ class EngineClient:
         device: str = "auto",
     ) -> None:
         self._model = model_place(model)
-        looks = ("--attention", attention, "--calibrated", str(calibrated_dir())) if attention else ()
+        looks = (*(("--attention", attention) if attention else ()), "--calibrated", str(calibrated_dir()))
         where = () if device == "auto" else ("--device", device)
         self._options = (*(("--allow-download",) if allow_download else ()), *looks, *where)
         self._threads = threads
@@ -285,6 +286,8 @@ class EngineClient:
             self._trouble = ""
             self._settled.set()
             self._stay_awake()
+            if self._info.note:
+                self._say("note", self._info.note)
             self._say("ready", f"{self._info.name} ready in {self._info.load_ms:.0f} ms")
         elif frame.get("event") == "loading" and frame.get("text"):
             self._say("loading", str(frame["text"]))

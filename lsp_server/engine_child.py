@@ -15,6 +15,7 @@ from typing import Protocol
 from assistant.cancel import Cancel
 from assistant.types import EngineError, JsonObject, ModelInfo, Priority
 from assistant.wire import CancelWord, WireError, encode, read_frame_async
+from lsp_server.engine_pipe import ENGINES_WORDS
 
 log = logging.getLogger("sotto.engine")
 
@@ -178,7 +179,7 @@ class Child:
 
     def _take(self, frame: JsonObject) -> None:
         if frame.get("event") == "log":
-            log.info("%s", frame.get("text"))
+            logging.getLogger(ENGINES_WORDS).info("%s", frame.get("text"))
         elif "id" not in frame:
             if frame.get("event") == "loading":  # it says how far it is: a download may take long
                 self._expect_ready()

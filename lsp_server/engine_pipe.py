@@ -10,7 +10,9 @@ import subprocess
 from assistant.wire import encode
 from lsp_server.spawn import python_command
 
-log = logging.getLogger("sotto.engine")
+ENGINES_WORDS = "sotto.engine.said"
+"""The logger of what the engine's process says. Whoever shows it to a user asks it for INFO."""
+log = logging.getLogger(ENGINES_WORDS)
 
 LINGER_S = 0.5
 

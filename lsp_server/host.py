@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from lsp_server.engine_pipe import ENGINES_WORDS
 from lsp_server.protocol import DID_CHANGE_STATUS, Status
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 CREATE_S = 5.0
 """A client that has not made the progress item by then is not going to show it."""
+LEVELS = ("INFO", "WARNING", "ERROR")
 REPORT_S = 0.25
 """Between two reports of how far something is."""
 
@@ -33,6 +37,7 @@ class Host:
         self._status: Status | None = None
         self._warned: set[str] = set()
         self._numbers = itertools.count(1)
+        _follow(self)
 
     def status(self, status: Status) -> None:
         if status != self._status:
@@ -66,6 +71,33 @@ class Host:
         await done.wait()
         shown.end(token, types.WorkDoneProgressEnd())
         shown.tokens.pop(token, None)
+
+
+class _Told(logging.Handler):
+    """What the engine's process logs, for the editor's log: what attention does and why, what was given up, what broke.
+
+    First lines only: what a traceback quotes may be the user's.
+    """
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(logging.INFO)
+        self._host = weakref.ref(host)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        host = self._host()
+        if host is None:
+            logging.getLogger(record.name).removeHandler(self)
+        else:
+            with contextlib.suppress(Exception):  # the client is gone
+                level, _, said = record.getMessage().partition("\n")[0].partition(" ")
+                if level in LEVELS and said:
+                    host.log(f"engine: {said}")
+
+
+def _follow(host: Host) -> None:
+    log = logging.getLogger(ENGINES_WORDS)
+    log.setLevel(logging.INFO)
+    log.addHandler(_Told(host))
 
 
 async def _happens(event: asyncio.Event, within: float) -> bool:

@@ -38,7 +38,7 @@ def default_data_dir(
 
 
 def calibrated_dir() -> Path:
-    """Where the heads are kept that `sotto model calibrate --attention` found, of any checkpoint."""
+    """Where it is kept what `sotto model calibrate --attention` or ``--stop`` found, of any checkpoint."""
     return default_data_dir() / "attention"
 
 

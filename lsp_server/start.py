@@ -40,7 +40,9 @@ def run(
     ``data_dir`` is where the record of suggestions lives, `default_data_dir` if not given. ``telemetry_allowed`` False
     overrules the setting. ``model`` is used while the client's setting of that name is empty.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    heard = logging.StreamHandler(sys.stderr)
+    heard.setLevel(logging.WARNING)  # what an engine says below that goes into the editor's log (`lsp_server.host`)
+    logging.basicConfig(handlers=[heard], level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     # pygls writes the parameters of what fails, and with them source text, into the editor's log.
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
     folder = data_dir or default_data_dir()

@@ -14,13 +14,15 @@ from functools import cached_property
 from pathlib import PurePath
 from urllib.parse import unquote
 
-from assistant.types import Indent, Snapshot
+from assistant.types import Indent, ModelInfo, Snapshot
 from assistant.workspace import parse
 from assistant.workspace.brackets import Open, Outlook, in_text, scan
 
 CHARS_PER_TOKEN = 3.3  # the standard library in the shipped tokenizer; the densest files have 2.2, and the engine cuts those
 PREFIX_SHARE, SUFFIX_SHARE = 0.7, 0.2  # the tenth that is left absorbs dense code
 HEADER_TOKENS = 32  # path and special tokens
+CHOICE = 60_000
+"""Characters, some 18,000 tokens, among which a model may look for the lines that matter."""
 SCAN_BEFORE, SCAN_AFTER = parse.REACH_BEFORE, parse.REACH_AFTER
 _SPACES = ("  ", "   ", "    ", "        ")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -48,10 +50,16 @@ class Windows:
     suffix: int
 
     @classmethod
-    def of(cls, context: int, new_tokens: int) -> Windows:
-        """For a model of ``context`` tokens that will write ``new_tokens``."""
+    def of(cls, context: int, new_tokens: int, chooses: bool = False) -> Windows:
+        """For a model of ``context`` tokens that will write ``new_tokens``; one that ``chooses`` lines is shown many."""
         chars = max(256.0, (context - new_tokens - HEADER_TOKENS) * CHARS_PER_TOKEN)
-        return cls(int(chars * PREFIX_SHARE), int(chars * SUFFIX_SHARE))
+        prefix = int(chars * PREFIX_SHARE)
+        return cls(max(prefix, CHOICE) if chooses else prefix, int(chars * SUFFIX_SHARE))
+
+
+def chooses_lines(info: ModelInfo | None, attention: str) -> bool:
+    """Whether the engine looks for the lines that matter in more text than its model holds (`assistant.model.hf.retrieve`)."""
+    return info is not None and info.runner.startswith("transformers") and attention.startswith("infini_retri")
 
 
 def window_start(text: str, offset: int, size: int) -> int:

@@ -83,6 +83,7 @@ class Engine:
     _leaving: Floats | None = None
     _quick: Quick | None = None
     _shape: ModelConfig | None = None
+    _entropy = staticmethod(entropy)
 
     def __init__(
         self,
@@ -255,7 +256,7 @@ class Engine:
         ends = self._ends(request.ends)
         copier = Copier(self.tokenizer.encode(request.draft)) if request.draft else None
         if logits is not None:
-            costs.entropy = entropy(self._constrain(logits[-1], output.tail, ends))
+            costs.entropy = self._entropy(self._constrain(logits[-1], output.tail, ends))
             costs.stop = self._stop_head.probability(self._runner.stream()) if self._stop_head is not None else None
         ids, drafted, pace = list(prompt.ids), list[int](), self._paces["caches"]
         exits, depth = [0] * self._layers, self._layers

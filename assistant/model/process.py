@@ -39,6 +39,7 @@ log = logging.getLogger("sotto.engine")
 FUSED, PLAIN, GPU = "fused int8", "torch", "CUDA graphs, bf16"
 SWITCH_S = 0.0005
 """A thread keeps the interpreter no longer than this from another one that wants it; 5 ms is Python's own."""
+LINE = "%(levelname)s %(message)s"
 FAILED_S = 3.0
 """An engine without a model stays so long to say so to the servers that are about to connect."""
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     started = time.perf_counter()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the parent too, which closes the pipe
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=LINE)
     hub = Hub()
     door = _leave_home(options.listen, hub) if options.listen >= 0 else None
     if door is None:
@@ -90,7 +91,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--allow-download", action="store_true", help="fetch a model id of the Hugging Face hub that is missing"
     )
-    parser.add_argument("--calibrated", type=Path, help="the folder of what `sotto model calibrate --attention` found")
+    parser.add_argument("--calibrated", type=Path, help="the folder of what `sotto model calibrate` found of others' models")
     parser.add_argument("--attention", default="", help="what attention looks at, in a model that transformers loads")
     parser.add_argument("--threads", type=int, default=0, help="0 chooses from the idle cores")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU for large models")
@@ -157,6 +158,7 @@ class _Told(logging.Handler):
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(logging.INFO)
+        self.setFormatter(logging.Formatter(LINE))
         self._hub = hub
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -23,8 +23,12 @@ class Sampler:
 
     def choose(self, logits: Floats) -> tuple[int, float]:
         """logits [V] -> the token, and its natural-log probability under the model itself (temperature 1, nothing cut)."""
-        token = int(logits.argmax()) if self.temperature <= 0 else self._draw(logits)
+        token = self.token(logits)
         return token, float(logits[token] - log_total(logits))
+
+    def token(self, logits: Floats) -> int:
+        """logits [V] -> the token alone."""
+        return int(logits.argmax()) if self.temperature <= 0 else self._draw(logits)
 
     def _draw(self, logits: Floats) -> int:
         powers = np.exp((logits - logits.max()).astype(np.float64) / self.temperature)

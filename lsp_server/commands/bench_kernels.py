@@ -56,7 +56,7 @@ def measure(
     with subprocess.Popen(command, **pipes, text=True, encoding="utf-8", errors="replace") as child:
         assert child.stdout is not None
         lines: list[str] = []
-        listener = threading.Thread(target=_listen, args=(child.stderr, lines, say), daemon=True)
+        listener = threading.Thread(target=listen, args=(child.stderr, lines, say), daemon=True)
         listener.start()
         written = child.stdout.read().splitlines()
         listener.join(5.0)
@@ -66,7 +66,8 @@ def measure(
         raise CommandError(f"the bench broke off ({lines[-1] if lines else 'no message'})") from error
 
 
-def _listen(stream: Any, lines: list[str], say: Callable[[str], None]) -> None:
+def listen(stream: Any, lines: list[str], say: Callable[[str], None]) -> None:
+    """Hand on what a child writes, line by line, until it ends."""
     for line in stream:
         lines.append(line.strip())
         say(line.strip())

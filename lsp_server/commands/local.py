@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,6 +52,7 @@ async def local_completer(
     from lsp_server.engine import EngineClient
     from telemetry.ids import new_id
 
+    logging.getLogger("sotto.engine").addHandler(logging.NullHandler())  # what matters is raised, and said once
     engine = EngineClient(model=model, threads=threads, device=device)
     await engine.start()
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lsp_server.commands.bench_kernels import listen
 from lsp_server.commands.local import fail
 from lsp_server.paths import calibrated_dir, model_place
 from lsp_server.spawn import python_command
@@ -51,16 +53,56 @@ def calibrate_attention(model: str, attention: str, path: Path, as_json: bool) -
     return _run(arguments, "calibrating", as_json, _show_heads, "assistant.model.hf.calibrate")
 
 
-def _show_heads(console: Console, answer: dict[str, Any]) -> None:
-    if "calmed" in answer:
-        before, after = answer["perplexity"]
-        told = f"{answer['calmed']} of {answer['keyHeads']} key heads of {answer['model']} are calmed"
-        gained = f"perplexity of code that did not choose them: {before:.3f} dense, {after:.3f} with those that were tried"
-        console.print(f"{told}; {gained}.")
-        console.print(f"Kept in {answer['file']}." + ("" if answer["calmed"] else " No head gains: `act` stays dense here."))
+def calibrate_stop(model: str, path: Path, cursors: int, check: bool, as_json: bool) -> int:
+    """Find the temperature at which a checkpoint's probabilities mean what they say, by the Python code in ``path``.
+
+    Kept in the user's data folder; ``check`` measures on that code what is kept.
+    """
+    arguments = ["--model", model_place(model), "--stop", "--out", str(calibrated_dir()), "--path", str(path)]
+    arguments += ["--cursors", str(cursors), *(["--check"] if check else [])]
+    return _run(arguments, "calibrating", as_json, _show_stop, "assistant.model.hf.calibrate")
+
+
+def _show_stop(console: Console, answer: dict[str, Any]) -> None:
+    name, found = answer["model"], float(answer["checked" if "checked" in answer else "fitted"])
+    way = "above 1: it is too sure of itself" if found > 1 else "below 1: it could be surer" if found < 1 else "as it is"
+    which = "temperature kept" if "checked" in answer else "likeliest temperature"
+    (before, after), (wrong, left), half = answer["nats"], answer["calibrationError"], answer["nearHalf"]
+    where = f"{answer['files']} files" if "checked" in answer else f"{answer['files'][1]} files that did not choose"
+    console.print(f"{answer['cursors']} cursors: the {which} for {name} is {found:.2f} ({way}).")
+    console.print(
+        f"On {where}: {before:.4f} nats a token before, {after:.4f} after; calibration error {wrong:.1%}, {left:.1%}."
+    )
+    if None not in half["right"]:
+        first, last = half["right"]
+        console.print(f"Of tokens said to be right at 40 to 60 %, {first:.0%} were before, {last:.0%} after.")
+    if "checked" in answer:
         return
-    console.print(f"{answer['retrieving']} of {answer['keyHeads']} key heads of {answer['model']} retrieve; the others stream.")
-    console.print(f"Kept in {answer['file']}. Use it with the setting `attention`: {answer['attention']}.")
+    console.print(f"Kept in {answer['file']}", soft_wrap=True)
+    if answer["temperature"] != 1:
+        console.print(f"Found temperature {found:.2f}: start Sotto again, and `stopBelow` is measured with {name} by it.")
+    else:
+        console.print("Found no gain beyond its error: the temperature stays 1. Start Sotto again if another one was in use.")
+
+
+def _show_heads(console: Console, answer: dict[str, Any]) -> None:
+    name, heads = answer["attention"], f"key heads of {answer['model']}"
+    if name == "act":
+        before, after = answer["perplexity"]
+        console.print(f"{answer['chosen']} of {answer['keyHeads']} {heads} read half of the code better when calmed.")
+        if answer["chosen"]:
+            console.print(
+                f"Perplexity of the other half: {before:.3f} dense, {after:.3f} with them ({after / before - 1:+.2%})."
+            )
+        if not answer["calmed"]:
+            console.print("No gain without doubt, so none is calmed: with this model `act` is dense.")
+    else:
+        console.print(f"{answer['retrieving']} of {answer['keyHeads']} {heads} retrieve, by {answer['by']}; the others stream.")
+        if "why" in answer:
+            console.print(f"Not by gates: {answer['why']}.")
+    console.print(f"Kept in {answer['file']}", soft_wrap=True)
+    if answer.get("calmed", 1):
+        console.print(f"To use it, set `attention` to {name} and start Sotto again.")
 
 
 def _run(
@@ -71,10 +113,13 @@ def _run(
     module: str = "assistant.model.export",
 ) -> int:
     """Run the exporter and show its answer; returns its exit code, or 2 with one sentence when it has none to give."""
-    with Console(stderr=True, quiet=as_json).status(f"{doing} the model"):
-        code, answer = _ask(python_command(module, *arguments))
+    console, lines = Console(stderr=True, quiet=as_json), list[str]()
+    with console.status(f"{doing} the model") as status:
+        say = status.update if console.is_terminal else lambda line: console.print(line, markup=False, soft_wrap=True)
+        code, answer = _ask(python_command(module, *arguments), lines, say)
     if answer is None:
-        return code or fail("the exporter gave no answer; check the installation with `sotto doctor`")
+        last = f" ({lines[-1]})" if lines else ""
+        return code or fail(f"{doing} the model gave no answer{last}; check the installation with `sotto doctor`")
     if "error" in answer:
         return fail(answer["error"])
     if as_json:
@@ -84,17 +129,28 @@ def _run(
     return code
 
 
-def _ask(command: list[str]) -> tuple[int, dict[str, Any] | None]:
-    """Exit code and the JSON object on the last line of stdout. An interrupt reaches the exporter, which cleans up and ends."""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8") as exporter:
+def _ask(command: list[str], lines: list[str], say: Callable[[str], None]) -> tuple[int, dict[str, Any] | None]:
+    """Exit code and the JSON object on the last line of stdout; ``say`` hears each line of stderr, which ``lines`` keeps.
+
+    An interrupt reaches the exporter, which cleans up and ends.
+    """
+    written: list[str] = []
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, encoding="utf-8", errors="replace") as exporter:
+        heard = ((exporter.stdout, written, lambda line: None), (exporter.stderr, lines, say))
+        listeners = [threading.Thread(target=listen, args=each, daemon=True) for each in heard]
+        for listener in listeners:
+            listener.start()
         while True:
             try:
-                written, _ = exporter.communicate()
+                exporter.wait()
                 break
             except KeyboardInterrupt:
                 continue
+        for listener in listeners:
+            listener.join(5.0)
     try:
-        answer = json.loads(written.splitlines()[-1])
+        answer = json.loads(written[-1])
     except (ValueError, IndexError):
         return exporter.returncode, None
     return exporter.returncode, answer if isinstance(answer, dict) else None

@@ -13,7 +13,7 @@ from assistant.config import Config
 from assistant.types import Indent, Reason, Selected, Snapshot, Source, Trigger
 from tests.assistant.asking import CONFIG, ask, completer, one
 from tests.assistant.buffers import accepted, snapshot
-from tests.assistant.fakes import Canned, FakeModel
+from tests.assistant.fakes import INFO, Canned, FakeModel
 from tests.assistant.virtual_time import run
 
 
@@ -44,6 +44,27 @@ def test_one_line_asks_for_little_and_stops_itself_a_block_may_take_more() -> No
         assert (block.max_tokens, block.stop) == (CONFIG.max_tokens_multi_line, ())
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("attention", "runner", "sees"),
+    [
+        ("infini_retri", "transformers cpu float32", True),
+        ("infini_retri,0=dense", "transformers cuda bfloat16", True),
+        ("hip", "transformers cpu float32", False),
+        ("infini_retri", "fused", False),  # Sotto's own model has one attention only
+    ],
+)
+def test_a_model_that_looks_for_the_lines_that_matter_is_shown_more_than_it_holds(
+    attention: str, runner: str, sees: bool
+) -> None:
+    model = FakeModel("1", info=replace(INFO, runner=runner))
+    filler = "".join(f"other_{i} = {i}\n" for i in range(2000))
+    one(model, snapshot(f"far_away = 1\n{filler}x = |\n"), replace(CONFIG, attention=attention))
+    (asked,) = model.prompts
+    assert ("far_away" in asked) == sees
+    assert asked.endswith("x = ")
+    assert len(asked) > 1500
 
 
 def test_who_asks_by_hand_gets_more_time() -> None:

@@ -1,7 +1,7 @@
 """Which key heads are better calibrated (ACT, arXiv 2406.15765, section 4): each is tried alone, on code of the user's own.
 
 Half of the texts choose: a head is kept where the tokens become likelier without doubt. The other half judges all kept heads
-together; where they do not help there, none is kept. Knows a loaded model and token ids; keeps nothing.
+together; where they do not help there, again without doubt, none is kept. Knows a loaded model and token ids; keeps nothing.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ Say = Callable[[str], None]
 class Found:
     """``flags`` [layers][KV]; ``alone`` [layers][KV] nats a token that each head saves on the texts that choose.
 
-    ``judged``: perplexity of the texts that judge, dense and with the heads that were kept (before any was given up).
+    ``judged``: perplexity of the texts that judge, dense and with the ``chosen`` heads (before these were given up, or not).
     """
 
     flags: list[list[bool]]
+    chosen: int
     alone: list[list[float]]
     judged: tuple[float, float]
 
@@ -80,14 +81,16 @@ def search(runner: HubRunner, texts: Sequence[Sequence[int]], say: Say = lambda 
     flags, alone = [list(row) for row in none], [[0.0] * shared for _ in range(layers)]
     for layer in range(layers):
         for head in range(shared):
-            say(f"head {layer * shared + head + 1} of {layers * shared}")
+            say(f"trying head {layer * shared + head + 1} of {layers * shared}")
             one = [list(row) for row in none]
             one[layer][head] = True
             saved = dense - read(runner, choosing, one)
             alone[layer][head] = float(saved.mean())
             flags[layer][head] = surely(saved)
-    before, after = float(read(runner, judging, none).mean()), float(read(runner, judging, flags).mean())
-    return Found(flags if after < before else none, alone, (math.exp(before), math.exp(after)))
+    say("judging what was kept")
+    before, after = read(runner, judging, none), read(runner, judging, flags)
+    judged = math.exp(float(before.mean())), math.exp(float(after.mean()))
+    return Found(flags if surely(before - after) else none, sum(map(sum, flags)), alone, judged)
 
 
 def surely(saved: Floats) -> bool:

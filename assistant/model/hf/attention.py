@@ -21,7 +21,7 @@ from transformers import AttentionInterface
 
 from assistant.model.hf.layers import HeldLayer
 from kernels.attention.spec import Heads, Spec
-from kernels.policies.base import Problem
+from kernels.policies.base import EVERY_KEY, Problem
 
 log = logging.getLogger("sotto.engine")
 _COUNT = itertools.count()
@@ -41,7 +41,7 @@ class Attention:
     def __init__(self) -> None:
         self.name = f"sotto_{next(_COUNT)}"
         self.layers: Sequence[HeldLayer] = ()
-        self._told: list[str] = []
+        self._told: list[tuple[str, str]] = []
         AttentionInterface.register(self.name, self.attend)  # no mask function goes with it: transformers makes no mask
 
     def attend(
@@ -76,9 +76,11 @@ class Attention:
     def tell(self) -> None:
         """Log what the layers of the last pass did, and why, once for each change."""
         reasons = [layer.policy.reason for layer in self.layers]
-        kinds = [_NUMBER.sub("#", reason) for reason in reasons]
-        if kinds == self._told or not any(kinds):
+        kinds = [(layer.policy.name, _NUMBER.sub("#", layer.policy.reason)) for layer in self.layers]
+        if kinds == self._told or not any(reasons):
             return
+        if not self._told and set(reasons) == {EVERY_KEY}:
+            return  # as a model does by itself
         self._told = kinds
         firsts = [i for i in range(len(kinds)) if i == 0 or kinds[i] != kinds[i - 1]]
         ends = [*firsts[1:], len(kinds)]

@@ -1,7 +1,8 @@
 """Find the heads of a checkpoint that retrieve, from random tokens alone: by scores (RazorAttention, arXiv 2407.15891, section
 3.2), for duo by trained gates (`gates`) where that is a matter of minutes; for act those that are better calmed (`act_heads`).
+With ``--stop`` how sure the checkpoint may call itself (`stop`).
 
-    python -m assistant.model.hf.calibrate --model DIR_OR_ID --attention razor --out DIR [--path CODE]
+    python -m assistant.model.hf.calibrate --model DIR_OR_ID --attention razor|--stop --out DIR [--path CODE]
 
 A segment of random tokens stands four times in a row. A head that looks from a token to what followed it the last time carries
 things over long distances; it must see everything, the others a sink and a window. Prints one JSON object on the last line.
@@ -21,12 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assistant.model.hf import act_heads, gates, heads
+from assistant.model.hf import act_heads, gates, heads, stop
 from assistant.model.hf.engine import HubEngine
 from assistant.model.hf.files import is_transformers
 from assistant.model.hf.load import load
 from assistant.model.hf.locate import locate
 from assistant.model.hf.runner import HubRunner, HubSlot, Way
+from assistant.model.hf.watching import as_logits
 from assistant.model.race import places
 from assistant.types import EngineError
 from kernels.attention.spec import Answer
@@ -59,11 +61,9 @@ class Watched(Policy):
         """[H] the sum, over the rows of later segments, of the weight of the key ``back`` positions before a row."""
         rows = problem.rows()
         later = rows >= self.segment
-        group, width = problem.q.shape[0] // problem.k.shape[0], problem.q.shape[2]
+        group = problem.q.shape[0] // problem.k.shape[0]
         keys = problem.k[:, rows[later] - back].repeat_interleave(group, dim=0).float()
-        logits = (problem.q[:, later].float() * keys).sum(dim=2) * (problem.base.scale or width**-0.5)
-        if problem.base.softcap:
-            logits = problem.base.softcap * torch.tanh(logits / problem.base.softcap)
+        logits = as_logits((problem.q[:, later].float() * keys).sum(dim=2), problem)
         return torch.exp(logits - lse[:, later]).sum(dim=1).cpu()
 
 
@@ -147,14 +147,19 @@ def calibrate(
 ) -> dict[str, Any]:
     """Find the heads for ``policy`` and keep them in ``out``; what was found, for the user. Raises `EngineError`."""
     if not is_transformers(folder):
-        raise EngineError("only a checkpoint that transformers loads has an `attention` to calibrate")
+        named = folder if folder != Path() else "Sotto's own model"
+        raise EngineError(
+            f"only a checkpoint that transformers loads has an `attention` to calibrate, and {named} is none; name one with"
+            " --model DIR_OR_ID"
+        )
     engine, info = load(folder, lambda: None)
     runner = engine.hub_runner
     assert isinstance(runner, HubRunner)
     if policy == "act":
         best = calmed(engine, runner, code, say)
         path = heads.write(out, info.sha256, info.name, policy, best.flags)
-        told = {"keyHeads": sum(map(len, best.flags)), "perplexity": [round(value, 4) for value in best.judged]}
+        told: dict[str, Any] = {"keyHeads": sum(map(len, best.flags)), "chosen": best.chosen}
+        told["perplexity"] = [round(value, 4) for value in best.judged]
         told["alone"] = [[round(saved, 5) for saved in layer] for layer in best.alone]
         return {"model": info.name, "attention": policy, "calmed": sum(map(sum, best.flags)), "file": str(path), **told}
     flags, told = found(engine, runner, policy, say)
@@ -166,12 +171,21 @@ def calibrate(
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="assistant.model.hf.calibrate", description=__doc__)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--attention", choices=("duo", "razor", "act"), required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--attention", choices=("duo", "razor", "act"))
+    what.add_argument("--stop", action="store_true", help="the temperature at which probabilities mean what they say")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--path", type=Path, default=Path(), help="Python code to try heads on, for act (default: here)")
+    parser.add_argument("--path", type=Path, default=Path(), help="Python code to try heads or cursors on (default: here)")
+    parser.add_argument("--cursors", type=int, default=300)
+    parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        answer, code = calibrate(locate(options.model), options.attention, options.out, _say, options.path), 0
+        folder = locate(options.model)
+        if options.stop:
+            answer = stop.calibrate(folder, options.out, options.path, options.cursors, options.check, _say)
+        else:
+            answer = calibrate(folder, options.attention, options.out, _say, options.path)
+        code = 0
     except EngineError as error:
         answer, code = {"error": str(error)}, 1
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -13,21 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
+
 from assistant.model.caches import Caches, Hole
 from assistant.model.engine import Engine
 from assistant.model.hf.lookup import Lookup
 from assistant.model.hf.tokenizer import HubTokenizer
 from assistant.model.kv_cache import Context, SlotPool
+from assistant.model.mixture import Floats
 from assistant.model.output import Output
 from assistant.model.running import Running
-from assistant.model.tokenizer import Tokenizing
+from assistant.model.sampling import Sampler, entropy, log_total
+from assistant.model.tokenizer import MOST_TAKEN_BACK, Tokenizing
 from assistant.model.window import Prompt, fit
-from assistant.types import Chunk, EngineError, GenerateRequest, OpenFile, Part, ScoreRequest
+from assistant.types import Chunk, EngineError, Finish, GenerateRequest, OpenFile, Part, ScoreRequest
 
 SLOTS = 2
 """Contexts kept: the file that is written, and the one before it. Each may take a hundred megabytes."""
 RETRIEVING = 0.5
-"""The part of a request's budget in which a text that exceeds the window may be searched."""
+"""The part of a request's budget in which a text that exceeds the window may be searched. Where the rest of it was not enough
+for the answer, the next request does not search: it reads its prompt, and those after it find that in the cache."""
 
 
 class NoCaches(Caches):
@@ -85,7 +90,12 @@ class Shortening(Protocol):
 
 
 class HubEngine(Engine):
-    """``count_step`` is called once for every forward pass that starts; ``clock`` gives seconds."""
+    """``count_step`` is called once for every forward pass that starts; ``clock`` gives seconds.
+
+    ``heat`` is the temperature at which the checkpoint's probabilities mean what they say (`stop`). What an answer reports of
+    itself, log-probabilities and entropy, is of that distribution. Which tokens it has, greedy or drawn, and scores and
+    comparisons, which measure the model itself, are as without.
+    """
 
     def __init__(
         self,
@@ -107,7 +117,9 @@ class HubEngine(Engine):
         self.use(runner)
         self._lookup = Lookup(context + 1)
         self.retriever: Shortening | None = None
+        self.heat = 1.0
         self._wanted: Callable[[], bool] = bool
+        self._hurried = False
 
     def use(self, runner: Running) -> None:
         """See `Engine`."""
@@ -136,7 +148,11 @@ class HubEngine(Engine):
     ) -> Iterator[Chunk]:
         """See `Engine`."""
         self._wanted = cancelled
-        return super().generate(request if self.hub_runner.crops else replace(request, draft=""), cancelled, received)
+        asked = request if self.hub_runner.crops else replace(request, draft="")
+        for chunk in super().generate(asked, cancelled, received):
+            if chunk.finish is not None:
+                self._hurried = chunk.finish is Finish.BUDGET
+            yield chunk
 
     def _prompt(self, request: GenerateRequest | ScoreRequest, reserve: int) -> Prompt:
         """As in `Engine`, behind the token that begins a text; a conversation is never cut."""
@@ -158,11 +174,53 @@ class HubEngine(Engine):
         attention, seconds = "", math.inf
         cancelled: Callable[[], bool] = bool
         if isinstance(request, GenerateRequest):
-            attention, seconds, cancelled = request.attention, request.budget_ms / 1000 * RETRIEVING, self._wanted
+            attention, cancelled = request.attention, self._wanted
+            seconds = 0.0 if self._hurried else request.budget_ms / 1000 * RETRIEVING
         if self.retriever is None or not request.parts or not self.hub_runner.retrieves(attention):
             return None
         self.retriever.begin(request.parts[-1].text, seconds, cancelled)
         return self.retriever.cut
+
+    @property
+    def closing(self) -> tuple[int, ...]:
+        """The tokens that end an answer."""
+        return self._hub.closing
+
+    def teach(self, request: ScoreRequest) -> Iterator[tuple[Floats, int]]:
+        """Force the target: for each of its tokens that shows text the logits [V] among which an answer would choose, and
+        the token; last those behind the target, and -1. Raises `EngineError` where it does not fit.
+        """
+        prompt = self._prompt(request, len(self.tokenizer.encode(request.target)) + MOST_TAKEN_BACK)
+        target = self.tokenizer.encode(prompt.tail + request.target)
+        ids = prompt.ids + target
+        if len(ids) > self.context:
+            raise EngineError(f"prompt and target take {len(ids)} tokens; the context holds {self.context}")
+        slot = self._pool.take(prompt.ids)
+        self._prefill(slot, prompt.ids[:-1], math.inf, bool)
+        rows = np.concatenate(list(self.rows(slot, ids[slot.length :], len(target) + 1, bool)))
+        output = Output(self.tokenizer.token_bytes, prompt.tail)
+        for row, token in zip(rows, target, strict=False):
+            row, shown = self._constrain(row, output.tail), output.tokens
+            output.push(token, 0.0)
+            if output.tokens > shown:
+                yield row, token
+        yield self._constrain(rows[-1], output.tail), -1
+
+    def _choose(
+        self, sampler: Sampler, logits: Floats, hole: Hole | None, ids: Sequence[int], tail: bytes, ends: Sequence[int]
+    ) -> tuple[int, float]:
+        """See `Engine`. The token is chosen before anything is divided: not even rounding may change it."""
+        if self.heat == 1.0:
+            return super()._choose(sampler, logits, hole, ids, tail, ends)
+        allowed = self._constrain(logits, tail, ends)
+        token, scaled = sampler.token(allowed), self._scaled(allowed)
+        return token, float(scaled[token] - log_total(scaled))
+
+    def _entropy(self, logits: Floats) -> float:
+        return entropy(self._scaled(logits))
+
+    def _scaled(self, logits: Floats) -> Floats:
+        return logits if self.heat == 1.0 else logits / np.float32(self.heat)
 
     def _hole(self, file: OpenFile | None) -> None:
         """No cache is mixed in."""

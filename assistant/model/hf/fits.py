@@ -106,7 +106,10 @@ def _header(path: Path) -> dict[str, dict[str, Any]]:
             if not 0 < length < path.stat().st_size:
                 raise ValueError("no header")
             header = json.loads(file.read(length))
-    except (OSError, ValueError) as error:
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            if 8 + length + max(ends, default=0) > path.stat().st_size:
+                raise ValueError("it ends too early")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is no whole safetensors file ({error}); download the checkpoint again") from error
     return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
 

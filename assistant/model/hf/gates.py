@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from assistant.model.hf.engine import HubEngine
 from assistant.model.hf.runner import HubRunner, HubSlot, Way
+from assistant.model.hf.watching import as_logits
 from assistant.types import EngineError
 from kernels.attention.cpu import visible
 from kernels.attention.spec import Answer, Heads, Spec
@@ -58,12 +59,10 @@ def _attention(problem: Problem, spec: Spec) -> Tensor:
     keys, values = (x.repeat_interleave(group, dim=0) for x in (problem.k, problem.v))
     mask = visible(spec, len(problem.k), problem.rows().cpu(), problem.held().cpu()).to(problem.q.device)
     mask = mask.repeat_interleave(problem.q.shape[0] // len(mask), dim=0)
-    scale = base.scale or problem.q.shape[2] ** -0.5
     if not base.softcap and base.sink_logit is None:
+        scale = base.scale or None
         return F.scaled_dot_product_attention(problem.q[None], keys[None], values[None], mask[None], scale=scale)[0]
-    logits = problem.q @ keys.transpose(1, 2) * scale
-    logits = base.softcap * torch.tanh(logits / base.softcap) if base.softcap else logits
-    logits = logits.masked_fill(~mask, -math.inf)
+    logits = as_logits(problem.q @ keys.transpose(1, 2), problem).masked_fill(~mask, -math.inf)
     if base.sink_logit is not None:
         extra = base.sink_logit.to(logits.dtype)[:, None, None].expand(-1, logits.shape[1], 1)
         return torch.softmax(torch.cat((logits, extra), dim=2), dim=2)[:, :, :-1] @ values

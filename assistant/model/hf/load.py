@@ -6,19 +6,23 @@ none, and code that a checkpoint brings is never run.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.model.checkpoint import TOKENIZER, CheckpointError
-from assistant.model.hf import fits, heads, locate
+from assistant.model.hf import fits, heads, locate, temperature
 from assistant.model.hf.engine import SLOTS, HubEngine
 from assistant.model.hf.files import CheckpointFiles
 from assistant.model.hf.plans import RING, AttentionPlan
 from assistant.model.hf.tokenizer import HubTokenizer
 from assistant.model.tokenizer import TokenizerError
-from assistant.types import ModelInfo
+from assistant.types import EngineError, ModelInfo
+
+if TYPE_CHECKING:
+    from assistant.model.hf.runner import HubRunner
 
 log = logging.getLogger("sotto.engine")
 
@@ -54,17 +58,24 @@ def load(
 
     def plan(text: str) -> AttentionPlan:
         """Read once for each setting, so what it loses is told once."""
-        read = AttentionPlan.read(text, layers, known)
+        read = AttentionPlan.read(text, layers, known, str(folder))
         for loss in read.losses:
             log.warning("attention in texts longer than its budget: %s", loss)
         for reason in read.fallbacks:
             log.warning("attention: %s", reason)
         return read
 
-    runner = HubRunner(model, context, ours, plan, attention, tight)
+    runner = HubRunner(model, context, ours, plan, tight)
     choose_way(runner, ours, (tokenizer.encode(SAMPLE) * TOKENS)[:TOKENS])
+    note = _unfollowed(runner, attention)
     engine = HubEngine(runner, tokenizer, context, layers, count_step=count_step)
     engine.retriever = Retriever(runner, tokenizer.begin, context)
+    stop = temperature.read(calibrated, identity)
+    engine.heat = stop.value
+    if stop.note:
+        log.warning("stop: %s", stop.note)
+    elif stop.kept:
+        log.info("stop: probabilities are those at temperature %.2f", stop.value)
     info = ModelInfo(
         name=folder.name,
         family=files.family,
@@ -79,8 +90,20 @@ def load(
         runner=f"transformers {device} {str(dtype).rpartition('.')[2]}",
         layout=tokenizer.layout,
         chat=tokenizer.chats,
+        note="; ".join(filter(None, (note, stop.note))),
     )
     return engine, info
+
+
+def _unfollowed(runner: HubRunner, attention: str) -> str:
+    """Make the setting what is usual. Where this model cannot follow it, it is dense; returns why, for the user."""
+    try:
+        runner.prefer(attention)
+    except EngineError as error:
+        note = f"{error}; so it is dense"
+        log.warning("attention: %s", note)
+        return note
+    return ""
 
 
 def _place(torch: Any, files: CheckpointFiles, wanted: str) -> tuple[str, Any]:
@@ -112,18 +135,49 @@ def _context(torch: Any, files: CheckpointFiles, device: str, float_size: int, a
 def _model(torch: Any, files: CheckpointFiles, device: str, dtype: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
+    loader: Any = AutoModelForCausalLM
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            str(files.folder),
-            dtype=dtype,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
+        with _quietly():
+            model, told = loader.from_pretrained(
+                str(files.folder),
+                dtype=dtype,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
     except Exception as error:  # whatever a model class raises about its own files
         first = " ".join(str(error).split())[:300]
         raise CheckpointError(f"transformers cannot load {files.folder}: {first}") from error
+    _check(files.folder, model, told)
     return model.to(torch.device(device)).eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """transformers draws on stderr, which is a log here, how far it is, and reports what `_check` says in one sentence."""
+    from transformers.utils import logging as theirs
+
+    theirs.set_verbosity_error()  # type: ignore[no-untyped-call]
+    drawn = theirs.is_progress_bar_enabled()
+    theirs.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if drawn:
+            theirs.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _check(folder: Path, model: Any, told: dict[str, Any]) -> None:
+    """transformers fills what is missing or of another shape with random numbers. Raises `CheckpointError` instead."""
+    whole = f"config.json and the weights of {folder} do not belong together"
+    for name, theirs, ours in sorted(told["mismatched_keys"]):
+        raise CheckpointError(f"{whole}: {name} is {list(theirs)}, not {list(ours)}; download the checkpoint again")
+    missing = sorted(told["missing_keys"] & {name for name, _ in model.named_parameters()})
+    if missing:
+        more = f" and {len(missing) - 1} more weights" if len(missing) > 1 else ""
+        raise CheckpointError(f"{whole}: there is no {missing[0]}{more}; download the checkpoint again")
 
 
 def _tokenizer(files: CheckpointFiles, vocab_size: int) -> HubTokenizer:

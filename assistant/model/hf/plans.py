@@ -47,11 +47,11 @@ class AttentionPlan:
     mixers: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, text: str, layers: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> AttentionPlan:
+    def read(cls, text: str, layers: int, heads: Mapping[str, Sequence[Sequence[bool]]], place: str = "DIR") -> AttentionPlan:
         """``text``: a policy's name, and after commas layers that have another one, as in ``duo,0-1=dense``.
 
         ``heads``: for each policy that is calibrated, the retrieval flags of each layer's key heads. Raises `EngineError`,
-        saying which names there are or what has to be calibrated first.
+        saying which names there are or what has to be calibrated first, for the checkpoint in ``place``.
         """
         first, *others = [word.strip() for word in (text or DENSE).split(",")]
         retrieves = first == RETRIEVAL
@@ -63,7 +63,7 @@ class AttentionPlan:
             begin, end = int(found[1]), int(found[2] or found[1])
             names[begin : end + 1] = [found[3]] * len(names[begin : end + 1])
         mixers = tuple(dict.fromkeys(name for name in names if _is_mixer(name)))
-        return cls(text, tuple(_layer(name, index, heads) for index, name in enumerate(names)), retrieves, mixers)
+        return cls(text, tuple(_layer(name, index, heads, place) for index, name in enumerate(names)), retrieves, mixers)
 
     @property
     def losses(self) -> list[str]:
@@ -88,7 +88,7 @@ def _is_mixer(name: str) -> bool:
     return name in MIXERS
 
 
-def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]]) -> LayerPlan:
+def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]], place: str) -> LayerPlan:
     from kernels.policies.registry import CALIBRATED, FLAGS, MIXERS, POLICIES
 
     if name in MIXERS:
@@ -101,5 +101,6 @@ def _layer(name: str, index: int, heads: Mapping[str, Sequence[Sequence[bool]]])
     if name in CALIBRATED:
         raise EngineError(
             f"`attention` is {name}, which needs to know the heads that retrieve; run: sotto model calibrate --attention {name}"
+            f" --model {place}, and start Sotto again"
         )
     return LayerPlan(name)

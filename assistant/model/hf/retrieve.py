@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from assistant.model import window
 from assistant.model.hf.runner import HubRunner, HubSlot
+from assistant.model.hf.watching import as_logits
 from assistant.model.tokenizer import Tokenizing, split_lines
 from assistant.types import Part
 from kernels.attention.spec import Answer
@@ -62,9 +63,7 @@ class Asked(Policy):
         """[first] the smoothed weights of the keys, each row counting as much as it looks at the question itself."""
         group = problem.q.shape[0] // len(problem.k)
         keys = problem.k.repeat_interleave(group, dim=0).float()
-        logits = problem.q[:, asking].float() @ keys.transpose(1, 2) * (problem.base.scale or problem.q.shape[2] ** -0.5)
-        if problem.base.softcap:
-            logits = problem.base.softcap * torch.tanh(logits / problem.base.softcap)
+        logits = as_logits(problem.q[:, asking].float() @ keys.transpose(1, 2), problem)
         later = problem.held()[None, :] > problem.rows()[asking][:, None]
         weights = torch.exp(logits - lse.float()[:, :, None]).masked_fill(later, 0.0).sum(dim=0)
         own = weights[:, self.first :].sum(dim=1, keepdim=True)
@@ -85,6 +84,19 @@ class Scan:
         return self.at >= len(self.lines)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The lines of a text that was cut, which of them stand in the prompt, and why."""
+
+    lines: tuple[str, ...]
+    stands: tuple[bool, ...]
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return "".join(line for line, stands in zip(self.lines, self.stands, strict=True) if stands)
+
+
 class Retriever:
     """For one engine. ``begin``: the tokens that a text begins with. Times are those of ``clock``, in seconds."""
 
@@ -96,6 +108,7 @@ class Retriever:
         self._scans: OrderedDict[tuple[int, str], Scan] = OrderedDict()
         self._cancelled: Callable[[], bool] = bool
         self._until, self._last = 0.0, ""
+        self._kept: Kept | None = None
 
     def begin(self, last: str, seconds: float, cancelled: Callable[[], bool]) -> None:
         """Another request, whose prompt ends with the text ``last``; so long it may read."""
@@ -110,13 +123,25 @@ class Retriever:
         asked = question(newest if part.text == self._last else newest + self._last)
         scan = self._scan(above, asked, tokenizer)
         if not scan.done:
-            log.info("infini_retri: %d of %d lines above are read", scan.at, len(scan.lines))
-            return window.cut(part, tokenizer, share)
-        lines = list(split_lines(above))
-        room = share - len(tokenizer.encode(newest)) - 8  # where lines meet, a token or two more may be needed
-        chosen = self._fitting(scan, room)
-        log.info("infini_retri: %d of %d lines above stand in the prompt", len(chosen), len(lines))
-        return "".join(lines[i] for i in chosen) + newest
+            newest, chosen = window.cut(part, tokenizer, share), set[int]()
+            above, reason = part.text[: len(part.text) - len(newest)], f"{scan.at} of {len(scan.lines)} lines above are read"
+        else:
+            room = share - len(tokenizer.encode(newest)) - 8  # where lines meet, a token or two more may be needed
+            chosen = self._fitting(scan, room)
+            reason = f"{len(chosen)} of {len(scan.lines)} lines above stand in the prompt"
+        log.info("infini_retri: %s", reason)
+        old, new = tuple(split_lines(above)), tuple(split_lines(newest))
+        self._kept = Kept((*old, *new), (*(i in chosen for i in range(len(old))), *(True for _ in new)), reason)
+        return self._kept.text
+
+    def explain(self) -> Kept:
+        """What became of the text that was cut last: dense attention on the lines that stand gives the same answer.
+
+        ValueError before the first.
+        """
+        if self._kept is None:
+            raise ValueError("nothing was cut yet: ask for a text that exceeds the window")
+        return self._kept
 
     def _scan(self, above: str, asked: str, tokenizer: Tokenizing) -> Scan:
         """Read on until the end or until the time is up. Raises `Cancelled`; whole windows count all the same."""
@@ -160,8 +185,8 @@ class Retriever:
                 room -= len(scan.lines[i])
         return taken
 
-    def _fitting(self, scan: Scan, room: int) -> list[int]:
-        return sorted(self._smaller(scan, scan.kept, room))
+    def _fitting(self, scan: Scan, room: int) -> set[int]:
+        return set(self._smaller(scan, scan.kept, room))
 
     def _weights(self, ids: Sequence[int], asked: int) -> Tensor:
         """[tokens before the question] how much it looks at each, over all layers."""

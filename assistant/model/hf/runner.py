@@ -95,9 +95,9 @@ class StateSlot(Context):
 class HubRunner:
     """``model`` is a causal language model of transformers, in evaluation mode; ``most`` tokens a context.
 
-    ``attention`` is the function the model was loaded with; ``plan_of`` reads the words of a setting, of which ``usual`` are
-    those of a request that says nothing. ``tight`` memory holds no more of a layer than its policy reads, where that is a sink
-    and a window: what was passed by is read again when an edit goes back behind it.
+    ``attention`` is the function the model was loaded with; ``plan_of`` reads the words of a setting. ``tight`` memory holds no
+    more of a layer than its policy reads, where that is a sink and a window: what was passed by is read again when an edit goes
+    back behind it.
     """
 
     def __init__(
@@ -106,20 +106,24 @@ class HubRunner:
         most: int,
         attention: Attention,
         plan_of: Callable[[str], AttentionPlan],
-        usual: str = "",
         tight: bool = False,
     ) -> None:
         self.model = model
         self.most = most
         self.way = Way.OURS
         self.tight = tight
-        self._attention, self._usual = attention, usual
+        self._attention, self._usual = attention, DENSE
         self._plan_of = lru_cache(maxsize=16)(plan_of)
         self._cancelled: Callable[[], bool] = bool
         for block in _blocks(model, len(self._plan_of(DENSE).layers)):
             block.register_forward_pre_hook(self._stop_if_cancelled)
         self._takes = inspect.signature(model.forward).parameters
         model.get_output_embeddings().register_forward_pre_hook(self._keep_stream)
+
+    def prefer(self, attention: str) -> None:
+        """What a request means that names no ``attention``. Raises `EngineError` where it names nothing this model can do."""
+        self.context(attention)
+        self._usual = attention
 
     def context(self, attention: str = "") -> Context:
         """An empty one. Raises `EngineError` where ``attention`` names nothing that this model can do."""

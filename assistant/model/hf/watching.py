@@ -68,13 +68,18 @@ class Watching(Policy):
         self.inner.crop(length)
 
 
+def as_logits(products: Tensor, problem: Problem) -> Tensor:
+    """Products of queries and keys, scaled and capped as the model itself does."""
+    logits = products * (problem.base.scale or problem.q.shape[2] ** -0.5)
+    cap = problem.base.softcap
+    return cap * torch.tanh(logits / cap) if cap else logits
+
+
 def _kept(problem: Problem, rows: Tensor, seen: Tensor) -> Tensor:
     """[H, rows]: dense attention's probability on ``seen`` [KV, rows, N]."""
     group = problem.q.shape[0] // problem.k.shape[0]
     allowed = visible(problem.base, problem.k.shape[0], problem.rows()[rows], problem.held()).expand(len(problem.k), -1, -1)
     keys = problem.k.repeat_interleave(group, dim=0).float()
-    logits = problem.q[:, rows].float() @ keys.transpose(1, 2) * (problem.base.scale or problem.q.shape[2] ** -0.5)
-    if problem.base.softcap:
-        logits = problem.base.softcap * torch.tanh(logits / problem.base.softcap)
+    logits = as_logits(problem.q[:, rows].float() @ keys.transpose(1, 2), problem)
     logits = logits.masked_fill(~allowed.repeat_interleave(group, dim=0), -torch.inf)
     return (torch.softmax(logits, dim=2) * seen.repeat_interleave(group, dim=0)).sum(dim=2)

@@ -25,7 +25,7 @@ def read(folder: Path) -> dict[str, str]:
         except (OSError, UnicodeDecodeError):
             continue
     if sum(map(len, found.values())) < LARGEST:
-        raise EngineError(f"{folder} holds too little Python to time anything with; name a larger project with --path DIR")
+        raise EngineError(f"{folder} holds too little Python to work with; name a larger project with --path DIR")
     return found
 
 

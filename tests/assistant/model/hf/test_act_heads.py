@@ -56,9 +56,10 @@ def test_heads_are_kept_that_save_for_sure(family: str, engine: Engines) -> None
             saved = dense - act_heads.read(runner(it), [first], one)
             assert found.alone[layer][head] == pytest.approx(float(saved.mean()), abs=1e-7)
             kept[layer][head] = act_heads.surely(saved)
-    before, after = (float(act_heads.read(runner(it), [last], flags).mean()) for flags in (none, kept))
-    assert found.flags == (kept if after < before else none)
-    assert np.log(found.judged) == pytest.approx([before, after], abs=1e-6)
+    before, after = (act_heads.read(runner(it), [last], flags) for flags in (none, kept))
+    assert found.flags == (kept if act_heads.surely(before - after) else none)
+    assert found.chosen == sum(map(sum, kept))
+    assert np.log(found.judged) == pytest.approx([before.mean(), after.mean()], abs=1e-6)
     if family != "starcoder2":  # whose own window leaves nothing to calm
         assert any(saved != 0 for row in found.alone for saved in row)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +123,29 @@ def test_a_wrong_name_is_refused_with_the_right_ones(engine: Engines) -> None:
         answer(engine("llama"), ask("x", "duo"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("duo", r"run: sotto model calibrate --attention duo --model .*llama"), ("sparse", "choose from dense"), ("hip,x", "'x'")],
+)
+def test_a_setting_that_cannot_be_followed_is_dense_and_told(
+    setting: str, said: str, checkpoint: Callable[[str], Path]
+) -> None:
+    it, info = load(checkpoint("llama"), lambda: None, setting)
+    assert re.search(said, info.note)
+    assert info.note.endswith("so it is dense")
+    assert answer(it, ask(TEXT)) == answer(load(checkpoint("llama"), lambda: None)[0], ask(TEXT))
+
+
+def test_a_setting_that_is_followed_needs_no_word(checkpoint: Callable[[str], Path], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "sotto.engine"):
+        it, info = load(checkpoint("llama"), lambda: None, "hip,0=token_select")
+        assert info.note == ""
+        answer(it, ask(TEXT))
+    least = [registry.breaks_even(name) for name in ("token_select", "hip")]
+    told = [record.getMessage() for record in caplog.records if "positions below" in record.getMessage()]
+    assert told == [f"attention: layers 0-0: positions below {least[0]}: dense; layers 1-1: positions below {least[1]}: dense"]
+
+
 def test_what_a_policy_is_known_to_lose_is_told_once(
     checkpoint: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,8 +201,9 @@ def test_a_class_that_takes_less_of_ours_answers_as_it_would_alone(
 ) -> None:
     told = tiny.Family(config, "gpt2", "<|endoftext|>", config=shape)
     monkeypatch.setitem(tiny.FAMILIES, config, told)
-    it, _ = load(tiny.make(tmp_path, config), lambda: None)
+    it, info = load(tiny.make(tmp_path, config), lambda: None, "hip")
     assert runner(it).way is way
+    assert info.note == f"`attention` can only be dense with this model: {way.value}; so it is dense"
     ids = it.tokenizer.encode(tiny.TEXT)
     said, _ = answer(it, ask(tiny.TEXT))
     assert (

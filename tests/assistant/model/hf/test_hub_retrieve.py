@@ -53,6 +53,42 @@ def test_a_line_far_up_stands_in_the_prompt(engine: HubEngine) -> None:
     assert lines == [line for line in asked.splitlines() if line in lines]  # in the file's order, each once
 
 
+@pytest.mark.parametrize("budget_ms", [1e9, 0.0], ids=["read", "not yet read"])
+def test_the_answer_is_dense_attentions_to_the_lines_that_it_explains(engine: HubEngine, budget_ms: float) -> None:
+    retriever = engine.retriever
+    assert isinstance(retriever, Retriever)
+    with pytest.raises(ValueError, match="nothing was cut yet"):
+        retriever.explain()
+    text = TEXT + "wanted_line("
+    asked = prompt(engine, text, budget_ms=budget_ms)
+    kept = retriever.explain()
+    assert "".join(kept.lines) == text
+    assert asked.strip() == kept.text.strip()
+    assert kept.stands[0] is (budget_ms > 0)  # the line that is looked for
+    assert not all(kept.stands)
+
+    def say(given: str, attention: str) -> str:
+        request = GenerateRequest((Part(text=given, keep="end"),), 8, heal=False, budget_ms=1e9, attention=attention)
+        return "".join(chunk.text for chunk in engine.generate(request))
+
+    if budget_ms:
+        assert say(text, "infini_retri") == say(kept.text, "dense") != ""
+
+
+def test_who_had_too_little_time_for_an_answer_does_not_search_the_next_time(
+    engine: HubEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed: list[float] = []
+    monkeypatch.setattr(Retriever, "begin", lambda self, last, seconds, cancelled: allowed.append(seconds))
+
+    def finish(budget_ms: float) -> Finish | None:
+        request = GenerateRequest((Part(text=TEXT, keep="end"),), 2, heal=False, budget_ms=budget_ms, attention="infini_retri")
+        return list(engine.generate(request))[-1].finish
+
+    assert [finish(4e6), finish(0.0), finish(4e6), finish(4e6)] == [Finish.LENGTH, Finish.BUDGET, Finish.LENGTH, Finish.LENGTH]
+    assert allowed == [2000.0, 0.0, 0.0, 2000.0]
+
+
 def test_a_text_that_fits_is_read_whole(engine: HubEngine) -> None:
     assert prompt(engine, FAR + "x = 1\n").strip() == (FAR + "x = 1").strip()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,17 +13,26 @@ from assistant.completion.context import Site
 from assistant.completion.prompt import fim
 from assistant.types import CompareRequest, EngineError, GenerateRequest, Part, Rewrite, ScoreRequest
 from lsp_server.engine import EngineClient
+from lsp_server.engine_pipe import ENGINES_WORDS
 from lsp_server.paths import model_place
 from tests.assistant.model.hf import tiny
 
 READY_S = 120.0
 
 
-async def test_the_engine_process_runs_a_transformers_checkpoint(checkpoint: Callable[[str], Path]) -> None:
-    client = EngineClient(str(checkpoint("qwen2")), threads=1)
+async def test_the_engine_process_runs_a_transformers_checkpoint(
+    checkpoint: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a setting that it cannot follow: that is news, and said in the log; everything else is as without."""
+    news: list[tuple[str, str]] = []
+    caplog.set_level(logging.INFO, ENGINES_WORDS)
+    client = EngineClient(str(checkpoint("qwen2")), 1, lambda kind, text: news.append((kind, text)), attention="razor,0=dense")
     await client.start()
     try:
         info = await client.wait_ready(READY_S)
+        assert [kind for kind, _ in news if kind != "loading"] == ["note", "ready"]
+        assert dict(news)["note"] == info.note != ""
+        assert any("WARNING attention: `attention` is razor" in record.getMessage() for record in caplog.records)
         assert (info.family, info.layout, info.chat, info.context) == ("qwen2", "psm_files", True, 512)
         assert info.runner.startswith("transformers ")
         at = tiny.TEXT.index("return items")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from assistant.model.checkpoint import CheckpointError
 from assistant.model.hf import fits
@@ -34,6 +35,20 @@ def cached(root: Path, name: str, made: Path) -> Path:
     for file in made.iterdir():
         (snapshot / file.name).write_bytes(file.read_bytes())
     return snapshot
+
+
+def cut(weights: Path) -> None:
+    """A download that stopped half way."""
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+
+
+def reweigh(folder: Path, without: str = "", wider: str = "") -> None:
+    """The weights of another model: one is not there, or one has a row too many. transformers would draw it at random."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    if wider:
+        tensors[wider] = torch.cat((tensors[wider], tensors[wider][:1]))
+    save_file({name: tensor for name, tensor in tensors.items() if name != without}, path, metadata={"format": "pt"})
 
 
 def run_locate(model: str, cache: Path) -> subprocess.CompletedProcess[str]:
@@ -116,6 +131,12 @@ def test_a_container_has_less_than_its_machine(tmp_path: Path) -> None:
     [
         (lambda at: (at / "model.safetensors").unlink(), "lacks model.safetensors"),
         (lambda at: (at / "model.safetensors").write_bytes(b"\x10" * 9), "no whole safetensors file"),
+        (lambda at: cut(at / "model.safetensors"), "it ends too early"),
+        (
+            lambda at: reweigh(at, without="transformer.h.1.mlp.c_fc.weight"),
+            r"there is no transformer\.h\.1\.mlp\.c_fc\.weight",
+        ),
+        (lambda at: reweigh(at, wider="transformer.h.0.attn.c_proj.weight"), r"c_proj\.weight is \[33, 32\], not \[32, 32\]"),
         (lambda at: (at / "tokenizer.json").write_text("{}"), "describes no tokenizer"),
         (lambda at: (at / "config.json").write_text(json.dumps({"model_type": "unheard-of"})), "cannot load"),
     ],
