@@ -94,7 +94,7 @@ def test_cancel_request_is_answered_and_the_engine_stops(quick: Editor) -> None:
             assert quick.client.wait(id) is None
         other.close()
     cancelled = quick.settle() - before - whole
-    assert cancelled < 5 * whole / 2
+    assert cancelled <= 5 * (whole - 1)  # a whole one takes four passes, its prompt one or two of them
     assert quick.status()["lastReason"] == "cancelled"
     assert document.complete() is not None
 

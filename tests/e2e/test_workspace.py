@@ -281,7 +281,7 @@ def prompt_tokens(editor: Editor, folder: Path, tokens: int) -> int:
     indexed(editor)
     text = f"from net.retry import call_again\n\n\ndef again(request):\n    return call_again({CURSOR}\n"
     document = editor.open(text, (folder / "shop" / "again.py").as_uri())
-    for key in "requ":  # what is found after the deadline counts for the next key
+    for key in "wxyz":  # what is found after the deadline counts for the next key, if no answer is typed through
         document.complete()
         editor.settle()
         document.type(key)

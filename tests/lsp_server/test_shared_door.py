@@ -20,6 +20,7 @@ import lsp_server.shared_engine as shared_engine
 from assistant.cancel import Cancel
 from assistant.types import EngineError, Finish, GenerateRequest
 from assistant.wire import encode, generate_to_json
+from lsp_server.paths import calibrated_dir
 from tests.lsp_server.engines import LONG, answer, first_chunk, running
 from tests.lsp_server.windows import Two, sockets, until
 
@@ -87,7 +88,7 @@ async def test_a_window_that_reads_nothing_holds_up_nobody(two: Two, checkpoint:
     """Its socket fills, and the engine leaves it behind."""
     a, _ = two
     (tmp_path / "word").write_bytes(bytes(32))
-    arguments = ("--model", str(checkpoint), "--threads", "1")
+    arguments = ("--model", str(checkpoint), "--threads", "1", "--calibrated", str(calibrated_dir()))
     wire = await shared_engine.connect(arguments, str(checkpoint), str(tmp_path / "word"))
     assert wire.pid == a.pid
     wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
