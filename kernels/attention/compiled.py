@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from kernels.attention.spec import Answer, Spec, check
+from kernels.decode.kept import follow_sources
 
 MOST_ROWS = 16
 """Query rows of a head: more are a prefill, which torch's matrix products do better."""
@@ -43,15 +44,16 @@ log = logging.getLogger("sotto.kernels")
 
 @functools.lru_cache(maxsize=1)
 def _compiler() -> Any:
-    """numba's compiler of `compiled_pass.run` with its cache on disk; None where the machine cannot have it."""
+    """numba's compiler of `compiled_run.run` with its cache on disk; None where the machine cannot have it."""
     try:
         from numba.core import types
         from numba.core.ccallback import CFunc
 
-        from kernels.attention import compiled_pass
+        from kernels.attention import compiled_run
 
-        found = CFunc(compiled_pass.run, ((types.intp,), types.void), locals={}, options={"error_model": "numpy"})
+        found = CFunc(compiled_run.run, ((types.intp,), types.void), locals={}, options={"error_model": "numpy"})
         found.enable_caching()
+        follow_sources(found._cache)
     except (ImportError, RuntimeError) as error:  # RuntimeError: no folder for the code
         log.info("attention stays with torch: %s", error)
         return None
@@ -160,43 +162,66 @@ class _Room(threading.local):
 
     def table(self, kind: tuple[Any, ...], q: Tensor, k: Tensor, v: Tensor, spec: Spec, levels: tuple[int, int, int]) -> _Table:
         """A new one, kept for the next call with this very spec."""
-        heads, d, rows, element, each = k.shape[0], q.shape[2], q.shape[1], q.element_size(), k.element_size()
-        full, sink, window, blocks = _seen(spec, heads)
-        size, counts, indices = blocks if blocks is not None else (0, _NOTHING, _NOTHING)
-        width, group, unit = indices.shape[-1], q.shape[0] // heads, _unit(q, k)
+        told = describe(q, k, v, spec, levels, torch.get_num_threads())
+        if told.size + 256 > len(self._memory):
+            self._memory = np.zeros(told.size + 256, np.uint8)
+            self.tables.clear()
         words = (ctypes.c_int64 * self.pass_.WORDS)()
-        places = self._places(heads, group * rows, d, element, width, torch.get_num_threads(), unit)
-        self._fixed(
-            words,
-            0,
-            *(element == 2, heads, group, rows, d // 32),
-            *(q.stride(0) * element, q.stride(1) * element),
-            *(k.stride(0) * each, k.stride(1) * each),
-            *(v.stride(0) * each, v.stride(1) * each),
-            *(ctypes.addressof(full), sink, window, size, counts.data_ptr(), indices.data_ptr(), width),
-            *(bits(spec.scale or d**-0.5), *levels, unit, *places),
-        )
-        keys = 0 if any(full) else sink + window + size * width
-        made = _Table(spec, kind, words, ctypes.addressof(words), keys, (full, counts, indices))
+        self._fixed(words, 0, *told.words(_whole(self._memory.ctypes.data)))
+        made = _Table(spec, kind, words, ctypes.addressof(words), told.keys, told.kept)
         if len(self.tables) >= MOST_TABLES:
             self.tables.clear()
         self.tables[id(spec)] = made
         return made
 
-    def _places(self, heads: int, rows: int, d: int, element: int, width: int, threads: int, unit: int) -> tuple[int, ...]:
-        """Addresses of segments, first segments, pieces, queries as floats and as tiles; what pieces find, and its size for
-        each; where threads work, and its size for each.
-        """
-        pieces, of = heads + 2 * threads, self.pass_
-        own, space = of.own_size(rows, d, unit), _whole(of.space_size(rows, d, element, unit))
-        lists = (16 * heads * (width + 3), 8 * (heads + 1), 8 * of.PIECE * pieces)
-        sizes = (*lists, 4 * heads * rows * d, 2 * heads * of.tall(rows, unit) * d, own * pieces, space * threads)
-        starts = [0, *itertools.accumulate(_whole(size) for size in sizes)]
-        if starts[-1] + 256 > len(self._memory):
-            self._memory = np.zeros(starts[-1] + 256, np.uint8)
-            self.tables.clear()
-        at = [_whole(self._memory.ctypes.data) + start for start in starts]
-        return (*at[:6], own, at[6], space)
+
+@dataclass(frozen=True)
+class Description:
+    """The words of a table that stay from step to step, but for where it may work: `words` at an address says that too.
+
+    ``sizes``: bytes of segments, first segments, pieces, queries as floats and as tiles; what pieces find (``own`` each); where
+    threads work (``space`` each). ``keys`` a head sees at most, 0 where some head sees all. ``kept``: what the words point at.
+    """
+
+    known: tuple[int, ...]
+    sizes: tuple[int, ...]
+    own: int
+    space: int
+    keys: int
+    kept: tuple[Any, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes to work in, from an address that 256 divides on."""
+        return sum(_whole(size) for size in self.sizes)
+
+    def words(self, at: int) -> tuple[int, ...]:
+        places = [at, *itertools.accumulate((_whole(size) for size in self.sizes), initial=at)][1:]
+        return (*self.known, *places[:6], self.own, places[6], self.space)
+
+
+def describe(q: Tensor, k: Tensor, v: Tensor, spec: Spec, levels: tuple[int, int, int], threads: int) -> Description:
+    """What the compiled code must know of a problem; ``levels`` as `_attend` takes them."""
+    from kernels.attention import compiled_pass as of
+
+    heads, d, element, each = k.shape[0], q.shape[2], q.element_size(), k.element_size()
+    full, sink, window, blocks = _seen(spec, heads)
+    size, counts, indices = blocks if blocks is not None else (0, _NOTHING, _NOTHING)
+    width, group, unit = indices.shape[-1], q.shape[0] // heads, _unit(q, k)
+    known = (
+        *(element == 2, heads, group, q.shape[1], d // 32),
+        *(q.stride(0) * element, q.stride(1) * element),
+        *(k.stride(0) * each, k.stride(1) * each),
+        *(v.stride(0) * each, v.stride(1) * each),
+        *(ctypes.addressof(full), sink, window, size, counts.data_ptr(), indices.data_ptr(), width),
+        *(bits(spec.scale or d**-0.5), *levels, unit),
+    )
+    rows, pieces = group * q.shape[1], heads + 2 * threads
+    own, space = of.own_size(rows, d, unit), _whole(of.space_size(rows, d, element, unit))
+    lists = (16 * heads * (width + 3), 8 * (heads + 1), 8 * of.PIECE * pieces)
+    sizes = (*lists, 4 * heads * rows * d, 2 * heads * of.tall(rows, unit) * d, own * pieces, space * threads)
+    keys = 0 if any(full) else sink + window + size * width
+    return Description(known, sizes, own, space, keys, (full, counts, indices))
 
 
 def _whole(size: int) -> int:
@@ -248,7 +273,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int) -> Answer | 
     A step of a model costs a few microseconds besides its keys: what it shares with the step before is kept by its ``spec``,
     which must not change then, nor its lists.
     """
-    return _attend(q, k, v, spec, start, _WHOLE, _NO_SIZES)
+    return _attend(q, k, v, spec, start, WHOLE, _NO_SIZES)
 
 
 def attend_levels(q: Tensor, k: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor], spec: Spec, start: int) -> Answer | None:
@@ -280,7 +305,7 @@ def _attend(
     kind = (shape, q.stride(), k.shape[0], k.stride(), v.stride(), dtypes, levels, threads, q.is_cpu)
     made = room.tables.get(id(spec))
     if grads or made is None or made.kind != kind or k.shape != v.shape:
-        if levels is _WHOLE:
+        if levels is WHOLE:
             check(q, k, v, spec)
             if not fits(q, k, v, spec):
                 return None
@@ -299,7 +324,7 @@ def _attend(
     return Answer(out, lse)
 
 
-_WHOLE, _NO_SIZES = (0, 0, 0), (0, 0)
+WHOLE, _NO_SIZES = (0, 0, 0), (0, 0)
 """Keys and values are numbers, not levels."""
 _NOTHING = torch.zeros(0, dtype=torch.int64)
 
@@ -320,6 +345,15 @@ def _threads(keys: int) -> int:
     if keys <= FEW_KEYS:
         return 1
     return torch.get_num_threads() if _team() is not None else 0
+
+
+def together(address: int, threads: int) -> None:
+    """Run what the table at an address asks for, by so many of torch's threads, or by this one where they cannot be had."""
+    team = _team() if threads > 1 else None
+    if team is None:
+        code()(address)
+    else:
+        team(_compiler().address, address, threads, 0)
 
 
 def _share(run: Callable[[int], None], code: Any, made: _Table, threads: int) -> None:

@@ -36,9 +36,10 @@ _ASK_FOR_STATE, _TILE_DATA = 0x1023, 18
 """arch_prctl's ARCH_REQ_XCOMP_PERM and the number of the tiles' state, as Linux names them."""
 
 
-@functools.lru_cache(maxsize=1)
-def configuration() -> Any:
-    """Eight tiles of sixteen full rows, as sixty-four bytes that stay where they are; None where the unit cannot be used.
+@functools.lru_cache(maxsize=64)
+def configuration(heights: tuple[int, ...] = (SIDE,) * 8, widths: tuple[int, ...] = (64,) * 8) -> Any:
+    """Eight tiles of so many rows (16 at most) and bytes a row, as sixty-four bytes that stay where they are; None where the
+    unit cannot be used.
 
     Linux gives a process the tiles' eight kilobytes a thread only when asked.
     """
@@ -47,8 +48,8 @@ def configuration() -> Any:
     system_call = ctypes.CDLL(None, use_errno=True).syscall
     if system_call(ctypes.c_long(158), ctypes.c_long(_ASK_FOR_STATE), ctypes.c_long(_TILE_DATA)):
         return None
-    widths = b"".join((64).to_bytes(2, "little") for _ in range(8))
-    return ctypes.create_string_buffer(bytes([1]) + bytes(15) + widths + bytes(16) + bytes([SIDE] * 8) + bytes(8), 64)
+    each = b"".join(width.to_bytes(2, "little") for width in widths)
+    return ctypes.create_string_buffer(bytes([1]) + bytes(15) + each + bytes(16) + bytes(heights) + bytes(8), 64)
 
 
 class _Tiles:

@@ -12,13 +12,11 @@ import math
 import numpy as np
 from numba import njit
 
-from kernels.attention import compiled_choice as choice
 from kernels.attention import compiled_matrix as matrix
 from kernels.attention import compiled_tiles as tiles
-from kernels.attention.compiled_products import CHUNK, gather, scores
+from kernels.attention.compiled_products import CHUNK, gather, next_at, scores
 from kernels.decode.products import floats, words
 from kernels.decode.products import number as some
-from kernels.decode.team import load, swap
 
 SHORT = 32
 """Segments of fewer rows are copied."""
@@ -39,7 +37,10 @@ Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, wi
 ``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), widened to the queries' precision; else 0.
 ``MATRIX``: where `compiled_matrix.configuration` is, for bfloat16 on a CPU that has the unit; else 0.
 """
-ALL, PLAN, WORK, FINISH, SCORE, VOTE, DESCEND = range(7)
+ALL, PLAN, WORK, FINISH, SCORE, VOTE, DESCEND, PROMPT, EACH = range(9)
+TABLES, TABLE_SIZE, TOKENS, WHICH, LISTED, LISTS, OUTS, OUT_ROW, LSES, LSE_ROW, TOKEN, HELPERS = range(12)
+EACH_WORDS = 12
+"""Words of the table of `each`: a table for every thread, the list of each of the TOKENS, lists, and where answers go."""
 PIECE = 3
 """Words of a piece: its key head, and from where to where of the head's keys, counted along the segments."""
 _options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
@@ -312,26 +313,17 @@ def _piece(t, number, space):  # type: ignore[no-untyped-def]
         _step(t, head, own, space, copies, size, more, size, filled, first, alone, copies)
 
 
-@_inlined
-def _next(at):  # type: ignore[no-untyped-def]
-    """The number that stands at ``at``, which is one more for whoever asks next."""
-    while True:
-        number = load(at)
-        if swap(at, number, number + 1):
-            return number
-
-
 @_called
 def work(at):  # type: ignore[no-untyped-def]
     """Take pieces until there are none left; as many threads as there are places to work in may do so at once."""
     t = words(at, WORDS)
-    space = t[SPACE] + _next(at + WORKERS * 8) * t[SPACE_SIZE]
+    space = t[SPACE] + next_at(at + WORKERS * 8) * t[SPACE_SIZE]
     if t[MATRIX]:
         matrix.begin(t[MATRIX])
-    number = _next(at + NEXT * 8)
+    number = next_at(at + NEXT * 8)
     while number < t[COUNT]:
         _piece(t, number, space)
-        number = _next(at + NEXT * 8)
+        number = next_at(at + NEXT * 8)
     if t[MATRIX]:
         matrix.end(t[MATRIX])
 
@@ -369,23 +361,3 @@ def finish(at):  # type: ignore[no-untyped-def]
             else:
                 tiles.give(place, t[OUT] + out * size, t[UNITS], factor)
         first = end
-
-
-def run(at):  # type: ignore[no-untyped-def]
-    """One of the parts, or all of them by one thread, or a question of `compiled_choice`.
-
-    Called by its address, from Python and by torch's threads.
-    """
-    part = words(at, WORDS)[PART]
-    if part in (ALL, PLAN):
-        plan(at)
-    if part in (ALL, WORK):
-        work(at)
-    if part in (ALL, FINISH):
-        finish(at)
-    if part == SCORE:
-        choice.score(at)
-    if part == VOTE:
-        choice.vote(at)
-    if part == DESCEND:
-        choice.descend(at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from numba import njit
 
 from kernels.attention import compiled_tiles as tiles
+from kernels.decode.team import load, swap
 
 CHUNK = 64
 """Keys whose scores are made before their values are read: their rows fit the nearest cache."""
@@ -111,3 +112,12 @@ def gather(halves, rows, w, w_step, x, x_step, units, count, out, step, ahead): 
                 tiles.gather_1x1(a, w_step, b, x_step, count, c, step, f)
             u += 2
         row += take
+
+
+@_inlined
+def next_at(at):  # type: ignore[no-untyped-def]
+    """The number that stands at ``at``, which is one more for whoever asks next."""
+    while True:
+        number = load(at)
+        if swap(at, number, number + 1):
+            return number

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.attention import compiled
+from kernels.attention import compiled, compiled_each, compiled_prompt
 from kernels.attention.spec import DENSE, Answer, Blocks, Heads, Lengths, Spec, check
 from kernels.attention.torch_flash import Part, dense, fused, merge, pack, plain
 
@@ -56,7 +56,7 @@ def attend(
 ) -> Answer:
     """q [H, T, D], k and v [KV, N, D]. See `reference.attend`; leave positions out where row = position, it is faster."""
     if q_positions is None and k_positions is None and lengths is None:  # a step of a model, mostly
-        found = compiled.attend(q, k, v, spec, k.shape[1] - q.shape[1])
+        found = _compiled(q, k, v, spec, k.shape[1] - q.shape[1])
         if found is not None:
             return found if spec.sink_logit is None else with_sink(found, spec.sink_logit)
     check(q, k, v, spec)
@@ -64,12 +64,26 @@ def attend(
         parts = [_sequence(q, k, v, spec, lengths, i) for i in range(len(lengths.queries) - 1)]
         return _finish(torch.cat([p[0] for p in parts], 1), torch.cat([p[1] for p in parts], 1), spec)
     start = _start(q_positions, k_positions, q.shape[1], k.shape[1])
-    found = None if start is None or q_positions is None else compiled.attend(q, k, v, spec, start)
+    found = None if start is None or q_positions is None else _compiled(q, k, v, spec, start)
     if found is not None:
         return found if spec.sink_logit is None else with_sink(found, spec.sink_logit)
     if start is None:
         return _finish(*_by_position(q, k, v, spec, q_positions, k_positions), spec)
     return _finish(*_in_order(q, k, v, spec, start), spec)
+
+
+def _compiled(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int) -> Answer | None:
+    """The compiled code that is for a problem: a prompt on the matrix unit, few rows, rows with lists of their own."""
+    if q.shape[1] == 1:
+        return compiled.attend(q, k, v, spec, start)
+    if q.shape[1] * q.shape[0] < compiled_prompt.MANY * k.shape[0]:
+        found = compiled.attend(q, k, v, spec, start)
+        if found is not None:
+            return found
+    found = compiled_prompt.attend(q, k, v, spec, start)
+    if found is None:
+        found = compiled.attend(q, k, v, spec, start)
+    return found if found is not None else compiled_each.attend(q, k, v, spec, start)
 
 
 def _finish(out: Tensor, lse: Tensor, spec: Spec) -> Answer:

@@ -1,4 +1,5 @@
-"""From how many keys on each policy's decode step is faster than dense on this CPU: what `--freeze` writes down.
+"""From how many keys on each policy is faster than dense on this CPU, while tokens are written and while a prompt is read: what
+`--freeze` writes down.
 
 Knows the policies by name and how a step is raced; the numbers are read by `kernels.policies.registry.make`.
 """
@@ -9,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from kernels.bench.measure import race
+from kernels.bench.measure import Step, race
 from kernels.bench.on_cpu import STEPS, USUAL, Layer, go_back, step_of
+from kernels.policies.base import Policy, Problem
 from kernels.policies.registry import POLICIES, make
 
 LADDER = (1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
@@ -21,6 +23,8 @@ NEVER = 2**30
 NOT_FOR_SPEED = ("dense", "act")
 """ACT reads every key and then some, for better answers; it is on wherever it is asked for."""
 ROUNDS = 7
+PASS, PASSES = 64, 3
+"""Tokens that the engine reads of a prompt in one pass, and passes of a race."""
 
 
 def breaks_even(ratios: Mapping[int, Sequence[float]]) -> int:
@@ -36,19 +40,45 @@ def breaks_even(ratios: Mapping[int, Sequence[float]]) -> int:
 
 
 def measured(say: Callable[[str], None], ladder: Sequence[int] = LADDER, rounds: int = ROUNDS) -> dict[str, int]:
-    """{policy: keys}, each policy at its default budget; those that choose do so at every step."""
+    """{policy: keys}, each policy at its default budget; those that choose do so at every token."""
     ratios: dict[str, dict[int, list[float]]] = {name: {} for name in POLICIES if name not in NOT_FOR_SPEED}
     for length in ladder:
         for dtype in (torch.bfloat16, torch.float32):
             say(f"where policies break even: {length} keys, {dtype}")
-            times = _raced(length, dtype, rounds)
-            for name, found in ratios.items():
-                found.setdefault(length, []).append(times["dense"] / times[name])
+            for raced in (_steps(length, dtype, rounds), _prompts(length, dtype, max(3, rounds // 2))):
+                for name, found in ratios.items():
+                    found.setdefault(length, []).append(raced["dense"] / raced[name])
     return {name: breaks_even(found) for name, found in ratios.items()}
 
 
-def _raced(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
-    layer = Layer.random(length, STEPS + 1, dtype)
-    made = {name: make(name, least=0, **USUAL.get(name, {})) for name in POLICIES if name != "act"}
+def _contenders() -> dict[str, Policy]:
+    return {name: make(name, least=0, **USUAL.get(name, {})) for name in POLICIES if name != "act"}
+
+
+def _steps(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
+    """Milliseconds of a decode step."""
+    layer, made = Layer.random(length, STEPS + 1, dtype), _contenders()
     contenders = {name: step_of(layer, policy, length) for name, policy in made.items()}
     return race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, made, length))
+
+
+def _prompts(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
+    """Milliseconds of a pass over `PASS` tokens of a prompt, behind ``length`` keys that were read before."""
+    layer, made = Layer.random(length, PASS * (PASSES + 1), dtype), _contenders()
+
+    def reading(policy: Policy) -> Step:
+        def run(number: int) -> object:
+            end = length + PASS * (number + 1)
+            rows = layer.q[:, PASS * number : PASS * (number + 1)]
+            return policy.attend(Problem(rows, layer.k[:, :end], layer.v[:, :end]))
+
+        return run
+
+    contenders = {name: reading(policy) for name, policy in made.items()}
+
+    def go_back_a_prompt() -> None:
+        for name, policy in made.items():
+            policy.crop(length)
+            contenders[name](0)
+
+    return race(contenders, range(1, PASSES + 1), rounds, go_back_a_prompt)

@@ -14,6 +14,7 @@ from numba.core import types
 from numpy.typing import NDArray
 
 from kernels.decode import choose, lookup, passes, team
+from kernels.decode.kept import follow_sources
 from kernels.decode.pack import MOST_ROWS, Floats, Memory, Packed, Scratch
 
 MANY, MANY_SMALL = 16, 4
@@ -52,6 +53,8 @@ _COMPILED = (
     (lookup.look_up, lookup.SIGNATURE),
     (choose.choose, choose.SIGNATURE),
 )
+for _function, _ in _COMPILED:
+    follow_sources(_function._cache)
 NEVER = np.zeros(1, np.int64)
 
 

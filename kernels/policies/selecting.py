@@ -3,8 +3,9 @@
 A choice serves a stretch: it is used again while queries stay like the one that chose (cosine of all heads' queries together),
 at most ``refresh`` positions. A query that turns chooses anew, or what it looks for would not be among the keys that another
 one wanted. Stretches follow from the queries one after the other, so chunks do not matter, and a row decoded alone uses the
-very list it would have used inside a prompt. Sink and window are always seen besides. What leaves the window during a stretch
-is listed too: so within a stretch nothing seen is ever unseen.
+very list it would have used inside a prompt. On a GPU every query chooses: a comparison would wait for the device. Sink and
+window are always seen besides. What leaves the window during a stretch is listed too: so within a stretch nothing seen is ever
+unseen.
 
 Only the newest `KEPT` choices are remembered: after a crop to the middle of an older stretch its next query chooses anew.
 """
@@ -21,13 +22,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels import dispatch
-from kernels.attention import compiled
-from kernels.attention.spec import Answer, Blocks, Heads, Spec
+from kernels.attention.spec import Answer, Blocks, Heads
 from kernels.policies.base import Plan, Policy, Problem
 
 KEPT = 16
-SHORT = 4
-"""Query rows a stretch up to which compiled code reads each row's keys in place sooner than torch copies them together."""
 Unit = NDArray[np.float64]
 
 
@@ -102,7 +100,7 @@ class Selecting(Policy):
         rows = problem.numbers()
         if rows[-1] < self.budget:
             return Plan(problem.base, f"{rows[-1] + 1} positions are inside the budget of {self.budget}: dense")
-        units = _units(problem.q)
+        units = _units(problem.q) if self._compares(problem.q) else np.zeros((len(rows), 1))
         held, asking = self._stretches(units, rows)
         if not asking:
             assert held is not None
@@ -117,6 +115,10 @@ class Selecting(Policy):
             indices = torch.cat(_as_wide(held.indices[None], indices))
             starts = (0, *starts)
         return self._listed(problem, counts, indices, starts)
+
+    def _compares(self, q: Tensor) -> bool:
+        """Whether likeness is looked at; where it is not, queries count as neither like nor unlike (a cosine of 0)."""
+        return not q.is_cuda
 
     def _again(self, problem: Problem, choice: Choice, rows: int) -> Plan:
         """The plan of rows that one choice serves; that of single rows is made once."""
@@ -196,9 +198,6 @@ class Selecting(Policy):
         return counts + more, wide.scatter(2, places, (first[:, None] + lanes)[:, None].expand_as(places))
 
     def compute(self, problem: Problem, plan: Plan, prefer: str) -> Answer:
-        if problem.q.shape[1] > 1:
-            in_place = self._row_by_row(problem, plan, prefer)
-            return in_place if in_place is not None else super().compute(problem, plan, prefer)
         if not problem.one_row_on_cpu(prefer):
             return super().compute(problem, plan, prefer)
         choice = next((choice for choice in reversed(self._choices) if choice.plan is plan), None)
@@ -208,31 +207,6 @@ class Selecting(Policy):
         keys, values = (x[:, : choice.used] for x in choice.gathered)
         found: Answer = dispatch.run("attend", problem.q, keys, values, problem.base, prefer="cpu")
         return found
-
-    def _row_by_row(self, problem: Problem, plan: Plan, prefer: str) -> Answer | None:
-        """Each row as a step of its own, where lists serve few rows and compiled code reads them in place; else None."""
-        blocks, rows, keys = plan.spec.blocks, problem.q.shape[1], problem.k.shape[1]
-        if blocks is None or rows > SHORT * (len(blocks.starts) - 1):
-            return None
-        if problem.q_positions is not None or problem.k_positions is not None:
-            return None
-        base = problem.base
-        row, plain = problem.q[:, :1], Spec(base.scale, softcap=base.softcap, key_bias=base.key_bias)
-        if dispatch.choose("attend", problem.q, prefer).backend != "cpu" or not compiled.ready(
-            row, problem.k, problem.v, plain
-        ):
-            return None
-        outs, lses = [], []
-        for s, (first, end) in enumerate(zip(blocks.starts, blocks.starts[1:], strict=False)):
-            own = Blocks(blocks.size, (0, 1), blocks.counts[s : s + 1], blocks.indices[s : s + 1])
-            spec = replace(plan.spec, blocks=own)
-            for t in range(first, end):
-                known = keys - rows + t + 1
-                q, k, v = problem.q[:, t : t + 1], problem.k[:, :known], problem.v[:, :known]
-                found: Answer = dispatch.run("attend", q, k, v, spec, prefer="cpu")
-                outs.append(found.out)
-                lses.append(found.lse)
-        return Answer(torch.cat(outs, dim=1), torch.cat(lses, dim=1))
 
     def _gather(self, problem: Problem, choice: Choice) -> bool:
         """Bring the gathered copy up to the newest row; False where key heads see different numbers of keys."""

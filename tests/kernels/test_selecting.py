@@ -95,3 +95,13 @@ def test_rows_of_a_prompt_are_read_in_place_as_alone(name: str, alike: float) ->
         single = [alone.attend(_rows(row, row + 1, torch.float32)) for row in range(TURNS - 4, TURNS + 4)]
         assert torch.equal(torch.cat([one.out for one in single], dim=1), found.out)
         assert torch.equal(torch.cat([one.lse for one in single], dim=1), found.lse)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_where_nobody_waits_for_a_comparison_every_query_chooses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU."""
+    policy, every = _policy(name, alike=0.9), _policy(name, alike=1.1)
+    monkeypatch.setattr(policy, "_compares", lambda q: False)
+    problem = _rows(FIRST, N)
+    torch.testing.assert_close(policy.attend(problem).out, every.attend(problem).out, rtol=0, atol=0)
+    assert torch.equal(policy.explain().seen, every.explain().seen)
