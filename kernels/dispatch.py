@@ -13,12 +13,15 @@ Frozen numbers stand in configs/: launch numbers, measured once for a GPU model 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -51,12 +54,30 @@ class Choice:
     reason: str
 
 
+_ONLY_TORCH: ContextVar[bool] = ContextVar("only_torch", default=False)
 _ON_CPU = Choice("cpu", "torch runs it: the tensors are not on a CUDA device")
 
 
 @functools.lru_cache(maxsize=1)
 def has_triton() -> bool:
     return importlib.util.find_spec("triton") is not None
+
+
+def on_triton(*given: Tensor | None) -> bool:
+    """Whether Triton takes these tensors; its kernels have no backward pass, so only where no gradient is wanted."""
+    tensors = [each for each in given if each is not None]
+    learns = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
+    return tensors[0].is_cuda and not learns and has_triton() and not _ONLY_TORCH.get()
+
+
+@contextlib.contextmanager
+def only_torch() -> Iterator[None]:
+    """Inside, `on_triton` says no: what torch does on a GPU, for the bench."""
+    held = _ONLY_TORCH.set(True)
+    try:
+        yield
+    finally:
+        _ONLY_TORCH.reset(held)
 
 
 def interpreted() -> bool:

@@ -131,7 +131,7 @@ def _routing(own: Mixing, q: Tensor, k: Tensor, v: Tensor, x: Tensor) -> Tensor:
             given = F.one_hot(clusters, CENTROIDS).to(k.dtype).transpose(1, 2) @ F.normalize(k, dim=-1)
             mean = F.normalize(given.reshape(-1, own.heads, *given.shape[1:]).sum(dim=0), dim=-1)
             own.own["centroids"].lerp_(mean, 0.02)
-    return routing.mix(q, k, v, clusters, WIDTH)
+    return routing.mix(q, k, v, clusters, WIDTH, CENTROIDS)
 
 
 def _s4d(own: Mixing, q: Tensor, k: Tensor, v: Tensor, x: Tensor) -> Tensor:

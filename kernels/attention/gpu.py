@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from kernels.attention.spec import DENSE, Answer, Heads, Lengths, Spec, check, packed_positions, query_positions
 from kernels.attention.triton_kernel import attend_kernel, merge_kernel
@@ -40,11 +41,23 @@ def attend(
     scales: tuple[Tensor, Tensor] | None = None,
     splits: int = 0,
     config: Mapping[str, int] | None = None,
+    softplus: tuple[float, float] | None = None,
+    sigmoid: bool = False,
 ) -> Answer:
     """See `reference.attend`. ``scales`` ([KV, N] each) says that k and v are int8 levels; ``splits`` 0 chooses by the
-    device.
+    device; a sink logit may be one of each row, [H, T]; values may have another size than keys (what is narrower is filled up
+    with zeros).
+
+    Two other ways to weigh logits, for a query that sees the n keys up to its position: ``softplus`` (steepness, power), in
+    proportion to softplus(steepness log(n + e - 1) logit) ** power; ``sigmoid``, by sigmoid(logit - log n) and nothing to
+    divide by: ``lse`` is then the log of the weights' sum. ValueError for a sigmoid with softplus or a sink logit.
     """
+    scale, width = spec.scale or q.shape[2] ** -0.5, v.shape[2]
+    if q.shape[2] != width:
+        q, k, v = (F.pad(x, (0, max(q.shape[2], width) - x.shape[2])) for x in (q, k, v))
     check(q, k, v, spec)
+    if sigmoid and (softplus is not None or spec.sink_logit is not None):
+        raise ValueError("a sigmoid weighs each key by itself: it goes with neither softplus nor a sink logit")
     numbers = {**DEFAULTS, **(config or {})}
     heads, count, size = q.shape
     kv_heads, keys = k.shape[:2]
@@ -69,29 +82,31 @@ def attend(
     lists = spec.blocks
     counts, indices = (nothing, nothing) if lists is None else (lists.counts, lists.indices)
     bias = nothing if spec.key_bias is None else spec.key_bias.contiguous()
+    sinks = nothing[None] if spec.sink_logit is None else spec.sink_logit.reshape(heads, -1).expand(heads, count)
     k_scale, v_scale = scales or (nothing, nothing)
     k, v, q = (x if x.stride(2) == 1 else x.contiguous() for x in (k, v, q))
     attend_kernel[(table.shape[0], kv_heads, splits)](
         q, k, v, out, lse, table,
         rows.to(torch.int32), nothing if k_positions is None else k_positions.to(torch.int32),
         _windows(spec.heads, kv_heads, q.device),
-        counts, indices, bias, nothing if spec.sink_logit is None else spec.sink_logit, k_scale, v_scale,
+        counts, indices, bias, sinks, k_scale, v_scale,
         q.stride(0), q.stride(1), k.stride(0), k.stride(1), v.stride(0), v.stride(1),
         out.stride(0), out.stride(1), out.stride(2), lse.stride(0), lse.stride(1),
         0 if spec.key_bias is None else bias.stride(0), 0 if scales is None else k_scale.stride(0),
         counts.stride(0), indices.stride(0), 0 if lists is None else indices.stride(1),
+        sinks.stride(0), sinks.stride(1),
         count, 0 if spec.heads is None else spec.heads.sink, keys, splits,
-        spec.scale or size**-0.5, spec.softcap,
+        scale, spec.softcap, *(softplus or (1.0, 1.0)),
         GROUP=group, D=size, BM=bm, BN=bn, BD=power(size), SIZE=1 if lists is None else lists.size,
         RANGE=lists is None or spec.heads is not None, LISTS=lists is not None, KPOS=k_positions is not None,
         BIAS=spec.key_bias is not None, SINK=spec.sink_logit is not None, CAP=spec.softcap > 0, QUANT=scales is not None,
-        UP=operands(q), ACC=sums(q),
+        SOFTPLUS=softplus is not None, SIGMOID=sigmoid, UP=operands(q), ACC=sums(q),
         num_warps=warps, num_stages=stages,
     )  # fmt: skip
     if splits == 1:
-        return Answer(out[0], lse[0])
-    merged = merge(out, lse)
-    return Answer(merged.out.to(q.dtype), merged.lse)
+        return Answer(out[0, ..., :width], lse[0])
+    merged = Answer(out.sum(dim=0), torch.logsumexp(lse, dim=0)) if sigmoid else merge(out, lse)
+    return Answer(merged.out[..., :width].to(q.dtype), merged.lse)
 
 
 def tile(numbers: Mapping[str, int], rows: int, group: int, row: int, shared: int) -> tuple[int, int, int]:

@@ -65,6 +65,34 @@ def _bent(s, softcap):
 
 
 @triton.jit
+def _log_softplus(x):
+    """log log(1 + e^x). Below zero it is x plus a ratio's logarithm, which holds its digits however small e^x is."""
+    small = tl.exp(-tl.abs(x))
+    more = 1.0 + small
+    grown = tl.log(more)
+    ratio = tl.where(more > 1.0, grown / tl.where(more > 1.0, more - 1.0, 1.0), 1.0)
+    return tl.minimum(x, 0.0) + tl.log(tl.where(x > 0, x + grown, ratio))
+
+
+@triton.jit
+def _sigmoid(x):
+    small = tl.exp(-tl.abs(x))
+    return tl.where(x < 0, small, 1.0) / (1.0 + small)
+
+
+@triton.jit
+def _weights(s, top, SIGMOID: tl.constexpr):
+    """What the keys of a tile weigh, the largest logit so far, and what brings the weights before to it."""
+    if SIGMOID:  # each by itself: ``top`` stays 0
+        p, new_top, shrink = _sigmoid(s), top, tl.zeros_like(top) + 1.0
+    else:
+        new_top = tl.maximum(top, tl.max(s, 1))
+        safe = tl.where(new_top == float("-inf"), 0.0, new_top)
+        p, shrink = tl.exp(s - safe[:, None]), tl.exp(top - safe)
+    return p, new_top, shrink
+
+
+@triton.jit
 def _with_sink(top, total, acc, sink_logit):
     """One more key without a value."""
     new_top = tl.maximum(top, sink_logit)
@@ -78,14 +106,17 @@ def attend_kernel(
     rows_ptr,  # int32 [P, 5]: first and end query row, first and end key row, list; one row for each tile of packed rows
     qpos_ptr, kpos_ptr, window_ptr,  # int32 [T], [N], [KV]
     count_ptr, index_ptr, bias_ptr, sink_ptr, kscale_ptr, vscale_ptr,
-    q_h, q_t, k_h, k_n, v_h, v_n, o_s, o_h, o_t, l_s, l_h, b_h, s_h, c_s, i_s, i_h,
+    q_h, q_t, k_h, k_n, v_h, v_n, o_s, o_h, o_t, l_s, l_h, b_h, s_h, c_s, i_s, i_h, x_h, x_t,
     tokens, sink, span, splits,
-    scale, softcap,
+    scale, softcap, steep, power,
     GROUP: tl.constexpr, D: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr, SIZE: tl.constexpr,
     RANGE: tl.constexpr, LISTS: tl.constexpr, KPOS: tl.constexpr, BIAS: tl.constexpr, SINK: tl.constexpr, CAP: tl.constexpr,
-    QUANT: tl.constexpr, UP: tl.constexpr, ACC: tl.constexpr,
+    QUANT: tl.constexpr, SOFTPLUS: tl.constexpr, SIGMOID: tl.constexpr, UP: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """``window`` of a full head is larger than any position. ``RANGE``: sink and window are walked; ``LISTS``: blocks."""
+    """``window`` of a full head is larger than any position. ``RANGE``: sink and window are walked; ``LISTS``: blocks.
+
+    ``SOFTPLUS`` and ``SIGMOID`` weigh otherwise than a softmax (`gpu.attend`); what is not asked for is not compiled.
+    """
     tile, head, split = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.program_id(2)
     first, end = tl.load(rows_ptr + tile * 5), tl.load(rows_ptr + tile * 5 + 1)
     k_first, k_end = tl.load(rows_ptr + tile * 5 + 2), tl.load(rows_ptr + tile * 5 + 3)
@@ -102,7 +133,8 @@ def attend_kernel(
         q_pos, live, window, sink, length, count, RANGE, LISTS, KPOS, BN, SIZE
     )
     lists = index_ptr + which * i_s + head * i_h
-    top = tl.full([BM], float("-inf"), dtype=ACC)
+    seen_keys = tl.maximum(q_pos + 1, 1).to(ACC)  # how many keys a row that sees all before it sees
+    top = tl.full([BM], 0.0 if SIGMOID else float("-inf"), dtype=ACC)
     total = tl.zeros([BM], dtype=ACC)
     acc = tl.zeros([BM, BD], dtype=ACC)
     share = tl.cdiv(tiles, splits)
@@ -127,23 +159,27 @@ def attend_kernel(
             s = _bent(s, softcap)
         if BIAS:
             s = s + tl.load(bias_ptr + head * b_h + k_row, mask=held, other=0.0)[None, :]
+        if SOFTPLUS:
+            s = power * _log_softplus(s * (steep * tl.log(seen_keys + 1.718281828459045))[:, None])
+        if SIGMOID:
+            s = s - tl.log(seen_keys)[:, None]
         s = tl.where(seen, s, float("-inf"))
-        new_top = tl.maximum(top, tl.max(s, 1))
-        safe = tl.where(new_top == float("-inf"), 0.0, new_top)
-        p, shrink = tl.exp(s - safe[:, None]), tl.exp(top - safe)
+        p, top, shrink = _weights(s, top, SIGMOID)
         total = total * shrink + tl.sum(p, 1)
         if QUANT:
             p = p * tl.load(vscale_ptr + head * s_h + k_row, mask=held, other=0.0)[None, :]
         acc = acc * shrink[:, None] + tl.dot(p.to(UP), v, input_precision="tf32x3", out_dtype=ACC)
-        top = new_top
     if SINK:  # noqa: SIM102 (one is known when compiling, the other when running)
         if split == 0:
-            top, total, acc = _with_sink(top, total, acc, tl.load(sink_ptr + query_head, mask=live, other=0.0).to(ACC))
+            sink_at = query_head * x_h + token.to(tl.int64) * x_t
+            top, total, acc = _with_sink(top, total, acc, tl.load(sink_ptr + sink_at, mask=live, other=0.0).to(ACC))
     some = total > 0
     divisor = tl.where(some, total, 1.0)
     lse = tl.where(some, top + tl.log(divisor), float("-inf"))
     to = split.to(tl.int64) * o_s + query_head[:, None] * o_h + token[:, None].to(tl.int64) * o_t + dims[None, :]
-    tl.store(out_ptr + to, (acc / divisor[:, None]).to(out_ptr.dtype.element_ty), mask=live[:, None] & (dims[None, :] < D))
+    if not SIGMOID:
+        acc = acc / divisor[:, None]
+    tl.store(out_ptr + to, acc.to(out_ptr.dtype.element_ty), mask=live[:, None] & (dims[None, :] < D))
     tl.store(lse_ptr + split.to(tl.int64) * l_s + query_head * l_h + token, lse.to(lse_ptr.dtype.element_ty), mask=live)
 
 

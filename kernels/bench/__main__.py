@@ -17,7 +17,7 @@ import torch
 
 from kernels import dispatch
 from kernels.attention import compiled
-from kernels.bench import break_even, on_cpu
+from kernels.bench import break_even, mixers, on_cpu
 from kernels.bench.measure import Row, Skipped
 from kernels.bench.small import SMALL
 
@@ -94,6 +94,7 @@ GPU_ROWS = {
     "decode": ("dense", "sink_window", "duo", "block_select"),
     "choose_blocks": ("block_select",),
     "prefill": ("dense", "duo"),
+    "mixer": tuple(mixers.MIXERS),
     "decode_quantised": ("int8",),
     "linear": ("int8",),
     "exit_head": ("wide", "int8"),

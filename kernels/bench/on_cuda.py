@@ -23,7 +23,7 @@ from torch.nn.attention.bias import causal_lower_right
 from kernels import dispatch
 from kernels.attention import gpu, reference
 from kernels.attention.spec import DENSE, Blocks, Heads, Spec
-from kernels.bench import small
+from kernels.bench import mixers, small
 from kernels.bench.measure import Row, Skipped, Verdict, judge
 from kernels.exit_head import gpu as exit_gpu
 from kernels.exit_head import reference as exit_reference
@@ -53,6 +53,7 @@ SPECS: dict[str, Spec] = {
 
 Found = Iterator[Row | Skipped]
 Run = Callable[[], object]
+Parts = Callable[[int, torch.dtype, torch.device], Iterator[small.Part]]
 
 
 def rows(lengths: Sequence[int], dtypes: Sequence[torch.dtype], rounds: int, freeze: bool, say: Callable[[str], None]) -> Found:
@@ -67,7 +68,10 @@ def rows(lengths: Sequence[int], dtypes: Sequence[torch.dtype], rounds: int, fre
             say(f"{length} keys, {_name(dtype)}")
             yield from _until_it_fails("decode", length, dtype, partial(_decode, length, dtype, rounds))
             yield from _until_it_fails("prefill", length, dtype, partial(_prefill, length, dtype, rounds))
-            yield from _until_it_fails("small", length, dtype, partial(_small, length, dtype, rounds))
+            yield from _until_it_fails("small", length, dtype, partial(_parts, small.parts, length, dtype, rounds))
+            for name in mixers.MIXERS:
+                found = partial(_parts, partial(mixers.part, name), length, dtype, rounds)
+                yield from _until_it_fails("mixer", length, dtype, found)
         yield from _until_it_fails("exit_head", VOCABULARY, dtype, partial(_exit_head, dtype, rounds))
 
 
@@ -132,9 +136,9 @@ def _prefill(length: int, dtype: torch.dtype, rounds: int) -> Found:
         yield replace(found, dense_ms=dense) if isinstance(found, Row) else found
 
 
-def _small(length: int, dtype: torch.dtype, rounds: int) -> Found:
-    """The operators that policies and mixers are made of."""
-    for part in small.parts(length, dtype, torch.device("cuda")):
+def _parts(parts: Parts, length: int, dtype: torch.dtype, rounds: int) -> Found:
+    """The operators that policies and mixers are made of, and the mixers."""
+    for part in parts(length, dtype, torch.device("cuda")):
         times = {name: _time(form, rounds) for name, form in part.forms.items()}
         best = min(times, key=lambda name: times[name], default="")
         found = part.op, part.policy, dtype, length, part.verdict, part.run, (best, times.get(best)), part.kv_bytes, rounds

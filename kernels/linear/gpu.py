@@ -40,15 +40,19 @@ def step(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None, state: Tensor) -
 
 
 def scan(x: Tensor, decay: Tensor, state: Tensor | None = None) -> Tensor:
-    """See `reference.scan`, real numbers only: complex ones take `chunked.scan`. Raises TypeError."""
-    if x.is_complex() or decay.is_complex():
-        raise TypeError("the Triton scan takes real numbers; use kernels.linear.chunked.scan for complex ones")
+    """See `reference.scan`. Complex numbers take twice the registers, so a program takes half as many channels."""
     heads, steps, channels = x.shape
-    held = x.new_zeros(heads, channels) if state is None else state.contiguous()
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    block = min(64, triton.next_power_of_2(channels))
+    kind = torch.promote_types(x.dtype, decay.dtype) if decay.is_complex() else x.dtype
+    held = x.new_zeros(heads, channels, dtype=kind) if state is None else state
+    out = torch.empty(x.shape, dtype=kind, device=x.device)
+    block = min(32 if kind.is_complex else 64, triton.next_power_of_2(channels))
     scan_kernel[(heads, triton.cdiv(channels, block))](
-        x.contiguous(), decay.contiguous(), held, out, steps, C=channels, BC=block, L=CHUNK,
-        WIDE=tl.float64 if x.dtype == torch.float64 else tl.float32,
+        *(_parts(each, kind) for each in (x, decay, held, out)), steps, C=channels, BC=block, L=CHUNK,
+        COMPLEX=kind.is_complex, WIDE=tl.float64 if kind in (torch.float64, torch.complex128) else tl.float32,
     )  # fmt: skip
     return out
+
+
+def _parts(x: Tensor, kind: torch.dtype) -> Tensor:
+    """As the kernel reads it: in one piece, complex numbers as two real ones."""
+    return torch.view_as_real(x.to(kind).resolve_conj().contiguous()) if kind.is_complex else x.contiguous()

@@ -8,10 +8,9 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-import torch
 from torch import Tensor
 
-from kernels.dispatch import has_triton
+from kernels import dispatch
 from kernels.linear import chunked
 
 
@@ -29,7 +28,7 @@ def step(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None, state: Tensor) -
 
 def scan(x: Tensor, decay: Tensor, state: Tensor | None = None, chunk: int = chunked.CHUNK) -> Tensor:
     """See `reference.scan`; ``chunk`` is that of torch's form."""
-    backend = chunked if x.is_complex() else _backend(x, decay, state)
+    backend = _backend(x, decay, state)
     if backend is chunked:
         return chunked.scan(x, decay, state, chunk)
     found: Tensor = backend.scan(x, decay, state)
@@ -37,9 +36,4 @@ def scan(x: Tensor, decay: Tensor, state: Tensor | None = None, chunk: int = chu
 
 
 def _backend(*given: Tensor | None) -> ModuleType:
-    """Triton's kernels have no backward pass."""
-    tensors = [each for each in given if each is not None]
-    learns = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
-    if tensors[0].is_cuda and not learns and has_triton():
-        return importlib.import_module("kernels.linear.gpu")
-    return chunked
+    return importlib.import_module("kernels.linear.gpu") if dispatch.on_triton(*given) else chunked

@@ -55,19 +55,47 @@ def _compose(a, x, b, y):
     return a * b, b * x + y
 
 
+@triton.jit
+def times(ar, ai, br, bi):
+    """A product of complex numbers, each in two parts."""
+    return ar * br - ai * bi, ar * bi + ai * br
+
+
+@triton.jit
+def compose_complex(ar, ai, xr, xi, br, bi, yr, yi):
+    """`_compose` of complex numbers."""
+    cr, ci = times(ar, ai, br, bi)
+    zr, zi = times(br, bi, xr, xi)
+    return cr, ci, zr + yr, zi + yi
+
+
 @triton.jit(do_not_specialize=["T"])
-def scan_kernel(x, decay, state, out, T, C: tl.constexpr, BC: tl.constexpr, L: tl.constexpr, WIDE: tl.constexpr):
+def scan_kernel(
+    x, decay, state, out, T, C: tl.constexpr, BC: tl.constexpr, L: tl.constexpr, COMPLEX: tl.constexpr, WIDE: tl.constexpr
+):  # fmt: skip
+    """A complex number is two numbers in memory, the second of them its imaginary part."""
+    parts: tl.constexpr = 2 if COMPLEX else 1
     head = tl.program_id(0).to(tl.int64)
     columns, rows = tl.program_id(1) * BC + tl.arange(0, BC), tl.arange(0, L)
     wanted = columns < C
-    held = tl.load(state + head * C + columns, mask=wanted, other=0.0).to(WIDE)
+    begin = state + (head * C + columns) * parts
+    held = tl.load(begin, mask=wanted, other=0.0).to(WIDE)
+    turned = tl.load(begin + 1, mask=wanted, other=0.0).to(WIDE) if COMPLEX else held
     for start in range(0, T, L):
         steps = start + rows
         mask = (steps < T)[:, None] & wanted[None, :]
-        at = (head * T + steps)[:, None] * C + columns[None, :]
+        at = ((head * T + steps)[:, None] * C + columns[None, :]) * parts
         gates = tl.load(decay + at, mask=mask, other=1.0).to(WIDE)
         values = tl.load(x + at, mask=mask, other=0.0).to(WIDE)
-        through, local = tl.associative_scan((gates, values), 0, _compose)
-        found = through * held[None, :] + local
-        tl.store(out + at, found, mask=mask)
-        held = tl.sum(tl.where((rows == L - 1)[:, None], found, 0.0), axis=0)
+        if COMPLEX:
+            angles = tl.load(decay + at + 1, mask=mask, other=0.0).to(WIDE)
+            others = tl.load(x + at + 1, mask=mask, other=0.0).to(WIDE)
+            through, across, local, sides = tl.associative_scan((gates, angles, values, others), 0, compose_complex)
+            found, aside = times(through, across, held[None, :], turned[None, :])
+            tl.store(out + at + 1, aside + sides, mask=mask)
+            turned = tl.sum(tl.where((rows == L - 1)[:, None], aside + sides, 0.0), axis=0)
+        else:
+            through, local = tl.associative_scan((gates, values), 0, _compose)
+            found = through * held[None, :]
+        tl.store(out + at, found + local, mask=mask)
+        held = tl.sum(tl.where((rows == L - 1)[:, None], found + local, 0.0), axis=0)

@@ -11,14 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.mixers.dense import causal, logits, softmax
+from kernels.mixers.dense import by_kernel, causal, logits, softmax
 
 
 def mix(q: Tensor, k: Tensor, v: Tensor, block: int) -> Tensor:
     """q, k, v [H, T, D], any T. Returns [H, T, D]."""
-    steps = q.shape[1]
-    finished = steps // block
-    agents = q[:, : finished * block].reshape(q.shape[0], finished, block, -1).mean(dim=2) if finished else q[:, :0]
+    if by_kernel(q, k, v):
+        from kernels.mixers import gpu
+
+        return gpu.agent(q, k, v, block)
+    agents, steps = pooled(q, block), q.shape[1]
+    finished = agents.shape[1]
     at = torch.arange(steps, device=q.device)
     whole = torch.arange(1, finished + 1, device=q.device) * block
     read = softmax(logits(agents, k), at[None, :] < whole[:, None]) @ v
@@ -27,6 +30,12 @@ def mix(q: Tensor, k: Tensor, v: Tensor, block: int) -> Tensor:
     weights = softmax(scores, seen)
     local = _blocks(weights[..., finished:], block) @ _blocks(v, block)
     return weights[..., :finished] @ read + local.flatten(1, 2)[:, :steps]
+
+
+def pooled(q: Tensor, block: int) -> Tensor:
+    """The agents of the finished blocks, [H, T / block, D]."""
+    finished = q.shape[1] // block
+    return q[:, : finished * block].reshape(q.shape[0], finished, block, q.shape[2]).mean(dim=2)
 
 
 def loop(q: Tensor, k: Tensor, v: Tensor, block: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kernels.linear import reference, run
-from kernels.mixers.dense import logits, softmax
+from kernels.mixers.dense import by_kernel, logits, softmax
 
 
 def mix(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, chunk: int) -> Tensor:
@@ -40,6 +40,10 @@ def _folded(x: Tensor, gate: Tensor) -> Tensor:
 
 def _over_chunks(q: Tensor, keys: Tensor, values: Tensor, chunk: int) -> Tensor:
     """One softmax over the finished chunks' last rows and the token's own."""
+    if by_kernel(q, keys, values):
+        from kernels.mixers import gpu
+
+        return gpu.over_chunks(q, keys, values, chunk)
     steps = q.shape[1]
     ends = torch.arange(steps // chunk, device=q.device) * chunk + chunk - 1
     finished = ends[None, :] < torch.arange(steps, device=q.device)[:, None] // chunk * chunk

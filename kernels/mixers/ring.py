@@ -10,23 +10,32 @@ import itertools
 import torch
 from torch import Tensor
 
-from kernels.mixers.dense import logits
+from kernels.mixers.dense import by_kernel, logits
 
 
 def mix(q: Tensor, k: Tensor, v: Tensor, devices: int) -> Tensor:
     """q, k, v [H, T, D] cut into ``devices`` chunks of rows; what device i computes sees one chunk of keys at a time."""
-    edges = [round(i * q.shape[1] / devices) for i in range(devices + 1)]
-    chunks = [slice(a, b) for a, b in itertools.pairwise(edges)]
-    return torch.cat([_device(q, k, v, chunks, i) for i in range(devices)], dim=1)
+    if by_kernel(q, k, v):
+        from kernels.mixers import gpu
+
+        return gpu.ring(q, k, v, devices)
+    held = chunks(q.shape[1], devices)
+    return torch.cat([_device(q, k, v, held, i) for i in range(devices)], dim=1)
 
 
-def _device(q: Tensor, k: Tensor, v: Tensor, chunks: list[slice], i: int) -> Tensor:
+def chunks(steps: int, devices: int) -> list[slice]:
+    """The rows of each device; some have none where there are more devices than rows."""
+    edges = [round(i * steps / devices) for i in range(devices + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def _device(q: Tensor, k: Tensor, v: Tensor, held: list[slice], i: int) -> Tensor:
     """The ring as device i sees it: its own keys first, then what each neighbour passes on; later keys are not looked at."""
-    rows = q[:, chunks[i]]
-    out, lse = torch.zeros_like(v[:, chunks[i]]), rows.new_full(rows.shape[:2], -torch.inf)
+    rows = q[:, held[i]]
+    out, lse = torch.zeros_like(v[:, held[i]]), rows.new_full(rows.shape[:2], -torch.inf)
     for turn in range(i + 1):
         j = i - turn
-        part, own = _partial(rows, k[:, chunks[j]], v[:, chunks[j]], chunks[i].start - chunks[j].start)
+        part, own = _partial(rows, k[:, held[j]], v[:, held[j]], held[i].start - held[j].start)
         out, lse = merge(out, lse, part, own)
     return out
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.mixers.dense import causal, logits, softmax
+from kernels.mixers.dense import by_kernel, causal, logits, softmax
 
 
 def assign(x: Tensor, centroids: Tensor) -> Tensor:
@@ -27,8 +27,15 @@ def visible(clusters: Tensor, width: int) -> Tensor:
     return same & (rank[:, :, None] - rank[:, None, :] < width)
 
 
-def mix(q: Tensor, k: Tensor, v: Tensor, clusters: Tensor, width: int) -> Tensor:
-    """clusters [H, T] from `assign`. Sorted by cluster, a query's keys stand beside it: two blocks of ``width``, O(T width)."""
+def mix(q: Tensor, k: Tensor, v: Tensor, clusters: Tensor, width: int, centroids: int = 0) -> Tensor:
+    """clusters [H, T] from `assign`. Sorted by cluster, a query's keys stand beside it: two blocks of ``width``, O(T width).
+
+    ``centroids``: how many there are; 0 waits for a GPU to say which of them it used last.
+    """
+    if by_kernel(q, k, v):
+        from kernels.mixers import gpu
+
+        return gpu.routing(q, k, v, clusters, width, centroids or int(clusters.max()) + 1)
     heads, steps, _ = q.shape
     order = clusters.argsort(dim=1, stable=True)
     pad = -steps % width

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.mixers.dense import causal, logits, softmax
+from kernels.mixers.dense import by_kernel, causal, logits, softmax
 
 
 def visible(heads: int, steps: int, group: int, sinks: int, device: torch.device | None = None) -> Tensor:
@@ -23,6 +23,10 @@ def visible(heads: int, steps: int, group: int, sinks: int, device: torch.device
 
 def mix(q: Tensor, k: Tensor, v: Tensor, group: int, sinks: int) -> Tensor:
     """q, k, v [H, T, D] -> [H, T, D] in O(T (G + sinks))."""
+    if by_kernel(q, k, v):
+        from kernels.mixers import gpu
+
+        return gpu.shifted(q, k, v, group, sinks)
     half = q.shape[0] // 2
     plain = _grouped(q[:half], k[:half], v[:half], group, sinks, 0)
     return torch.cat((plain, _grouped(q[half:], k[half:], v[half:], group, sinks, group // 2)), dim=0)

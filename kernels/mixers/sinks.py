@@ -1,7 +1,8 @@
 """What becomes of the attention sink (arXiv 2410.10781, section 5): a key of its own without a value, or no normalisation.
 
 `key_bias` gives every head one learned key whose value is zero: the sink moves there and the first token is free. `sigmoid`
-weighs each key by itself, so that no weight has to go anywhere.
+weighs each key by itself, so that no weight has to go anywhere. Both run in Triton on a GPU where no gradient is wanted, in
+torch elsewhere.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.mixers.dense import by_rows, causal, fused, logits
+from kernels.mixers.dense import by_kernel, by_rows, causal, fused, logits
 
 
 def key_bias(q: Tensor, k: Tensor, v: Tensor, key: Tensor) -> Tensor:
     """key [H, D]: one more key for each head, seen by every query. Returns [H, T, E]."""
+    if by_kernel(q, k, v, key):
+        from kernels.mixers import weighing_gpu
+
+        return weighing_gpu.key_bias(q, k, v, key)
     seen = F.pad(causal(q.shape[1], q.device), (1, 0), value=True)
     return fused(q, torch.cat((key[:, None], k), dim=1), F.pad(v, (0, 0, 1, 0)), seen)
 
@@ -30,6 +35,10 @@ def key_bias_loop(q: Tensor, k: Tensor, v: Tensor, key: Tensor) -> Tensor:
 
 def sigmoid(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Weights sigmoid(logit - log n), n keys seen: begins as near to their mean as a softmax (arXiv 2409.04431, section 3)."""
+    if by_kernel(q, k, v):
+        from kernels.mixers import weighing_gpu
+
+        return weighing_gpu.sigmoid(q, k, v)
     return by_rows(q, k, v, _each_by_itself)
 
 

@@ -23,7 +23,14 @@ numbers so small that a processor takes twice the time for the whole (1,024 toke
 
 
 def mix(q: Tensor, k: Tensor, v: Tensor, power: float = POWER) -> Tensor:
-    """q and k [H, T, D], v [H, T, E] -> [H, T, E]; ``power`` 1 leaves the sharpening out."""
+    """q and k [H, T, D], v [H, T, E] -> [H, T, E]; ``power`` 1 leaves the sharpening out.
+
+    Triton on a GPU where no gradient is wanted, torch elsewhere.
+    """
+    if dense.by_kernel(q, k, v):
+        from kernels.mixers import weighing_gpu
+
+        return weighing_gpu.softplus(q, k, v, power)
     size = math.log(q.shape[2])
 
     def weigh(scores: Tensor, seen: Tensor, counts: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from triton.compiler import ASTSource
 from kernels.attention import triton_kernel as attention
 from kernels.exit_head import triton_kernel as exit_head
 from kernels.linear import triton_kernel as linear
+from kernels.mixers import triton_kernel as mixers
 from kernels.quantize import triton_kernel as quantize
 from kernels.select import triton_kernel as select
 
@@ -33,23 +34,33 @@ def compile(kernel, capability, constants, pointers, **numbers):
 
 half, wide = {"UP": tl.bfloat16, "ACC": tl.float32}, "*fp32"
 attend = dict(GROUP=6, D=128, BM=16, BN=64, BD=128, SIZE=64, RANGE=True, LISTS=True, KPOS=True, BIAS=True, SINK=True, CAP=True,
-              QUANT=False, **half)
+              QUANT=False, SOFTPLUS=False, SIGMOID=False, **half)
+numbers = dict.fromkeys(("scale", "softcap", "steep", "power"), "fp32")
 pointers = dict(q_ptr="*bf16", k_ptr="*bf16", v_ptr="*bf16", out_ptr="*bf16", lse_ptr=wide, bias_ptr=wide, sink_ptr=wide,
                 kscale_ptr=wide, vscale_ptr=wide, count_ptr="*i64", index_ptr="*i64")
-compile(attention.attend_kernel, 80, attend, pointers, scale="fp32", softcap="fp32")
+compile(attention.attend_kernel, 80, attend, pointers, **numbers)
 plain = attend | dict(BM=64, LISTS=False, KPOS=False, BIAS=False, SINK=False, CAP=False)
-compile(attention.attend_kernel, 90, plain, pointers, scale="fp32", softcap="fp32")
+compile(attention.attend_kernel, 90, plain, pointers, **numbers)
 eight = pointers | dict(k_ptr="*i8", v_ptr="*i8")
-compile(attention.attend_kernel, 90, attend | dict(QUANT=True, D=96), eight, scale="fp32", softcap="fp32")
+compile(attention.attend_kernel, 90, attend | dict(QUANT=True, D=96), eight, **numbers)
 compile(attention.merge_kernel, 90, dict(D=128, BD=128, ACC=tl.float32),
         dict(outs_ptr=wide, lses_ptr=wide, out_ptr=wide, lse_ptr=wide))
 both = dict(q="*bf16", k="*bf16", v="*bf16", decay=wide, state=wide, out="*bf16", last=wide)
 mixed = dict(D=128, E=128, BD=128, BE=64, C=32, PER_STEP=False, WIDE=tl.float32, PRECISION="tf32")
 compile(linear.linear_kernel, 90, mixed, both)
-compile(linear.scan_kernel, 90, dict(C=128, BC=64, L=32, WIDE=tl.float32),
+compile(linear.scan_kernel, 90, dict(C=128, BC=64, L=32, COMPLEX=False, WIDE=tl.float32),
         dict(x="*bf16", decay="*bf16", state="*bf16", out="*bf16"))
+compile(linear.scan_kernel, 90, dict(C=128, BC=32, L=32, COMPLEX=True, WIDE=tl.float32),
+        dict(x=wide, decay=wide, state=wide, out=wide))
+for weigh in ("SOFTPLUS", "SIGMOID"):
+    compile(attention.attend_kernel, 90, plain | {"GROUP": 1, weigh: True}, pointers, **numbers)
+for kind, precision in (("*bf16", "tf32"), (wide, "tf32x3")):
+    compile(mixers.diagonal_kernel, 90, dict(N=64, BN=64, L=32, BM=16, ACC=tl.float32, PRECISION=precision),
+            dict(x_ptr=kind, tap_ptr=wide, power_ptr=wide, weight_ptr=wide, out_ptr=kind))
+step = mixers.diagonal_step_kernel
+compile(step, 90, dict(N=64, BN=64, BC=16, ACC=tl.float32), {name: wide for name in step.arg_names if name.endswith("_ptr")})
 single = {name: "*fp32" if kind == "*bf16" else kind for name, kind in pointers.items()}
-compile(attention.attend_kernel, 90, plain | dict(BM=16, BN=32, UP=tl.float32), single, scale="fp32", softcap="fp32")
+compile(attention.attend_kernel, 90, plain | dict(BM=16, BN=32, UP=tl.float32), single, **numbers)
 score = dict(GROUP=6, GP=16, D=128, BD=128, BN=64, BOX=True, **half)
 kinds = dict(q_ptr="*bf16", k_ptr="*bf16", low_ptr="*i64", high_ptr="*i64", lse_ptr=wide, out_ptr=wide)
 for mode in (0, 2):

@@ -37,12 +37,16 @@ def test_half_precision_is_widened_first(dtype: torch.dtype) -> None:
     torch.testing.assert_close(last.double(), state, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("steps", [1, 31, 33, 70])
-def test_the_scan_equals_the_loop(steps: int) -> None:
-    x, decay, state = scan_problem(steps, "real")
+@pytest.mark.parametrize(
+    ("kind", "steps"), [("real", 1), ("real", 31), ("real", 33), ("real", 70), ("complex", 1), ("complex", 33)]
+)
+def test_the_scan_equals_the_loop(kind: str, steps: int) -> None:
+    x, decay, state = scan_problem(steps, kind)
     torch.testing.assert_close(gpu.scan(x, decay, state), reference.scan(x, decay, state), **EXACT)
+    alone = gpu.scan(x.transpose(1, 2).contiguous().transpose(1, 2), decay)  # from nothing, and not in one piece
+    torch.testing.assert_close(alone, reference.scan(x, decay), **EXACT)
 
 
-def test_complex_scans_are_refused_with_the_way_out() -> None:
-    with pytest.raises(TypeError, match=r"chunked\.scan"):
-        gpu.scan(*scan_problem(4, "complex"))
+def test_real_numbers_under_complex_decays_and_conjugates() -> None:
+    x, decay, state = scan_problem(5, "complex")
+    torch.testing.assert_close(gpu.scan(x.real, decay.conj(), state), reference.scan(x.real, decay.conj(), state), **EXACT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 from kernels.linear import chunked, reference, run
 
 # Sums of at most 200 products of size 1 in another order.
-EXACT = {"rtol": 1e-11, "atol": 1e-11}
+EXACT: dict[str, Any] = {"rtol": 1e-11, "atol": 1e-11}
 LENGTHS = [1, 2, 31, 32, 33, 63, 64, 65, 200]
 DECAYS = ["none", "head", "step"]
 
@@ -72,7 +74,7 @@ class _OnGpu(Tensor):
 def test_triton_runs_where_there_is_a_gpu_and_no_gradient(
     on_gpu: bool, learns: bool, has: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "has_triton", lambda: has)
+    monkeypatch.setattr(run.dispatch, "has_triton", lambda: has)
     monkeypatch.setattr(run.importlib, "import_module", lambda name: name)
     q = torch.zeros(1, 1, 4).as_subclass(_OnGpu) if on_gpu else torch.zeros(1, 1, 4)
     found = run._backend(q, torch.zeros(1, requires_grad=learns), None)
