@@ -51,7 +51,7 @@ def _compiler() -> Any:
 
         from kernels.attention import compiled_run
 
-        found = CFunc(compiled_run.run, ((types.intp,), types.void), locals={}, options={"error_model": "numpy"})
+        found: Any = CFunc(compiled_run.run, ((types.intp,), types.void), locals={}, options={"error_model": "numpy"})
         found.enable_caching()
         follow_sources(found._cache)
     except (ImportError, RuntimeError) as error:  # RuntimeError: no folder for the code
