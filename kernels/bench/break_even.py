@@ -45,26 +45,28 @@ def measured(say: Callable[[str], None], ladder: Sequence[int] = LADDER, rounds:
     for length in ladder:
         for dtype in (torch.bfloat16, torch.float32):
             say(f"where policies break even: {length} keys, {dtype}")
-            for raced in (_steps(length, dtype, rounds), _prompts(length, dtype, max(3, rounds // 2))):
-                for name, found in ratios.items():
-                    found.setdefault(length, []).append(raced["dense"] / raced[name])
+            for race_ in (_steps, _prompts):  # who loses while writing is not asked to read
+                names = [name for name, found in ratios.items() if min(found.get(length, [FASTER])) >= FASTER]
+                times = race_(length, dtype, rounds, names)
+                for name in names:
+                    ratios[name].setdefault(length, []).append(times["dense"] / times[name])
     return {name: breaks_even(found) for name, found in ratios.items()}
 
 
-def _contenders() -> dict[str, Policy]:
-    return {name: make(name, least=0, **USUAL.get(name, {})) for name in POLICIES if name != "act"}
+def _contenders(names: Sequence[str]) -> dict[str, Policy]:
+    return {name: make(name, least=0, **USUAL.get(name, {})) for name in ("dense", *names)}
 
 
-def _steps(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
-    """Milliseconds of a decode step."""
-    layer, made = Layer.random(length, STEPS + 1, dtype), _contenders()
+def _steps(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str]) -> dict[str, float]:
+    """Milliseconds of a decode step of these and of dense."""
+    layer, made = Layer.random(length, STEPS + 1, dtype), _contenders(names)
     contenders = {name: step_of(layer, policy, length) for name, policy in made.items()}
     return race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, made, length))
 
 
-def _prompts(length: int, dtype: torch.dtype, rounds: int) -> dict[str, float]:
+def _prompts(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str]) -> dict[str, float]:
     """Milliseconds of a pass over `PASS` tokens of a prompt, behind ``length`` keys that were read before."""
-    layer, made = Layer.random(length, PASS * (PASSES + 1), dtype), _contenders()
+    layer, made = Layer.random(length, PASS * (PASSES + 1), dtype), _contenders(names)
 
     def reading(policy: Policy) -> Step:
         def run(number: int) -> object:

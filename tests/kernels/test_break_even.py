@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from kernels import dispatch
+from kernels.bench import break_even
 from kernels.bench.break_even import NEVER, NOT_FOR_SPEED, breaks_even
 from kernels.policies import oracle
 from kernels.policies.base import Problem
@@ -42,6 +43,34 @@ def test_the_length_from_which_on_it_always_won() -> None:
     assert breaks_even({1000: [1.5], 2000: [0.9], 3000: [1.5]}) == 3000  # one win below does not count
     assert breaks_even({1000: [1.5], 2000: [1.01]}) == NEVER  # nor does a win within the clock's noise
     assert breaks_even({1000: [1.5], 2000: [1.6]}) == 1000
+
+
+def test_who_is_slower_at_reading_a_prompt_is_not_on_and_who_is_at_writing_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writing = {"duo": 0.5, "block_select": 0.5, "hip": 3.0}
+    asked: list[set[str]] = []
+
+    def steps(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str]) -> dict[str, float]:
+        return {"dense": 1.0, **{name: writing.get(name, 2.0) for name in names}}
+
+    def prompts(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str]) -> dict[str, float]:
+        asked.append(set(names))
+        return {"dense": 1.0, "duo": 0.5, "block_select": 0.5 if length > 2000 else 1.5}
+
+    monkeypatch.setattr(break_even, "_steps", steps)
+    monkeypatch.setattr(break_even, "_prompts", prompts)
+    found = break_even.measured(lambda text: None, (1000, 2000, 3000), 3)
+    assert (found["duo"], found["block_select"], found["hip"]) == (1000, 3000, NEVER)
+    assert asked[0] == {"duo", "block_select"}
+
+
+def test_races_are_run_over_keys_that_were_read_before() -> None:
+    """The real ones, at a toy length: every contender answers."""
+    for race in (break_even._steps, break_even._prompts):
+        times = race(600, torch.float32, 1, ["sink_window", "block_select"])
+        assert set(times) == {"dense", "sink_window", "block_select"}
+        assert min(times.values()) > 0
 
 
 @pytest.mark.usefixtures("frozen")
