@@ -1,4 +1,4 @@
-"""What a choice of keys asks of them, as compiled code for few query rows: block scores, votes of heads, the descent.
+"""What a choice of keys asks of them, as compiled code: block scores and the descent for few query rows, and the best columns.
 
 Knows the table that `kernels.select.compiled` fills in, and addresses; contracts as in `kernels.select.reference`. One call
 answers for all key heads: a step that chooses costs little more than the keys or summaries that it looks at.
@@ -12,23 +12,27 @@ import numpy as np
 from numba import njit
 
 from kernels.attention import compiled_tiles as tiles
+from kernels.attention import compiled_vote_tiles as more
 from kernels.attention.compiled_products import CHUNK, scores
 from kernels.decode.products import floats, words
 
 HALVES, ROWS, KV_HEADS, GROUP, UNITS, QUERIES, QUERY_ROW, QUERY_HEAD = range(8)
-KEYS, KEY_HEAD, KEY_ROW, COUNT, LOW, HIGH, OUT, SPACE, SCALE = range(8, 17)
-CHUNKS, MANY, SIZE = range(17, 20)
-WORDS = 20
-"""Words of the table; strides in bytes. ``COUNT``: keys or summaries of a head. ``CHUNKS`` [S, KV, MANY]: the descent's."""
+KEYS, KEY_HEAD, KEY_ROW, COUNT, LOW, HIGH, OUT, SPACE = range(8, 16)
+CHUNKS, MANY, SIZE = range(16, 19)
+WORDS = 19
+"""Words of the table of scores and descents; strides in bytes. ``COUNT``: keys or summaries of a head."""
+SCORES, LISTS, COLUMNS, WANTED, COUNTS, INDICES = range(6)
+SELECT_WORDS = 6
+"""Words of `select`'s: scores [LISTS, COLUMNS], counts [LISTS] and indices [LISTS, WANTED]."""
+LOWEST, BEYOND = -0x7F800000, 0x7F800001
+"""Codes (`compiled_vote_tiles.decoded`) of the least finite number and of what follows infinity."""
 _options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 _called = njit(**_options)
 
 
-def space(group: int, d: int, count: int, many: int) -> int:
-    """Bytes to work in: a group's queries as floats, its logits for ``count`` keys and two numbers beside each row of them, or
-    where ``many`` descents stand.
-    """
-    return group * (d * 4 + 64 + (count + CHUNK) * 4) + 8 * many
+def space(group: int, d: int, many: int) -> int:
+    """Bytes to work in: a group's queries as floats, what they have for a chunk of keys, and where ``many`` descents stand."""
+    return group * (d * 4 + 64 + CHUNK * 4) + 8 * many
 
 
 @_called
@@ -65,41 +69,6 @@ def score(at):  # type: ignore[no-untyped-def]
                     mine = floats(logits + g * CHUNK * 4, CHUNK)
                     for i in range(many):
                         out[first + i] = max(out[first + i], mine[i])
-
-
-@_called
-def vote(at):  # type: ignore[no-untyped-def]
-    """OUT [S, KV, COUNT]: the group's votes by softmax between LOW and HIGH added up, -inf outside."""
-    t = words(at, WORDS)
-    d, count, group = t[UNITS] * tiles.UNIT, t[COUNT], t[GROUP]
-    width = (count + 15) // 16 * 16
-    states = t[SPACE] + group * d * 4
-    logits = states + group * 64
-    scale = floats(at + SCALE * 8, 1)[0]
-    for row in range(t[ROWS]):
-        low, high = max(0, words(t[LOW], t[ROWS])[row]), min(count, words(t[HIGH], t[ROWS])[row])
-        for head in range(t[KV_HEADS]):
-            _take(t, row, head, scale)
-            out = floats(t[OUT] + (row * t[KV_HEADS] + head) * count * 4, count)
-            out[:] = -math.inf
-            if high <= low:
-                continue
-            keys = t[KEYS] + head * t[KEY_HEAD]
-            for first in range(low, high, CHUNK):
-                many = min(CHUNK, high - first)
-                place = keys + first * t[KEY_ROW]
-                ahead, to = place + many * t[KEY_ROW], logits + first * 4
-                scores(t[HALVES], group, t[SPACE], d * 4, place, t[KEY_ROW], t[UNITS], many, to, width * 4, ahead)
-            for g in range(group):
-                state = floats(states + g * 64, 2)
-                state[0], state[1] = tiles.NEVER, 0.0
-                tiles.soften(logits + g * width * 4, low, high, width, states + g * 64)
-                share = np.float32(1.0 / state[1])
-                if g:
-                    tiles.blend(logits, np.float32(1.0), logits + g * width * 4, share, width)
-                else:
-                    tiles.scale(logits, share, width)
-            out[low:high] = floats(logits, count)[low:high]
 
 
 @_called
@@ -146,3 +115,62 @@ def descend(at):  # type: ignore[no-untyped-def]
                 span = half
                 if span <= 1:
                     break
+
+
+@_called
+def _reach(scores, columns, code):  # type: ignore[no-untyped-def]
+    """How many scores are the code's number or more."""
+    whole, least, x = columns // 16 * 16, more.decoded(code), floats(scores, columns)
+    total = more.at_least(scores, whole, least)
+    for i in range(whole, columns):
+        total += x[i] >= least
+    return total
+
+
+@_called
+def select(at):  # type: ignore[no-untyped-def]
+    """The WANTED best columns of each list, ascending, 0 behind them; of equal scores at the edge the first are kept."""
+    t = words(at, SELECT_WORDS)
+    columns, wanted, counts = t[COLUMNS], t[WANTED], words(t[COUNTS], t[LISTS])
+    for row in range(t[LISTS]):
+        scores, found = t[SCORES] + row * columns * 4, words(t[INDICES] + row * wanted * 8, wanted)
+        there = min(wanted, _reach(scores, columns, LOWEST))
+        counts[row] = there
+        found[there:] = 0
+        if there:
+            _write(scores, columns, _edge(scores, columns, there), there, found)
+
+
+@_called
+def _edge(scores, columns, wanted):  # type: ignore[no-untyped-def]
+    """The greatest code that at least ``wanted`` scores reach, or any that just so many do."""
+    low, high = LOWEST, BEYOND
+    while high - low > 1:
+        middle = (low + high) // 2
+        reach = _reach(scores, columns, middle)
+        if reach == wanted:
+            return middle
+        if reach > wanted:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@_called
+def _write(scores, columns, edge, wanted, found):  # type: ignore[no-untyped-def]
+    """The first ``wanted`` columns that reach the edge, but before those that lie on it all that lie above."""
+    least, x, n, i = more.decoded(edge), floats(scores, columns), 0, 0
+    if _reach(scores, columns, edge) == wanted:
+        while n < wanted:
+            found[n] = i
+            n += x[i] >= least
+            i += 1
+        return
+    equal = wanted - _reach(scores, columns, edge + 1)
+    while n < wanted:
+        if x[i] > least or (equal > 0 and x[i] == least):
+            equal -= x[i] == least
+            found[n] = i
+            n += 1
+        i += 1

@@ -37,7 +37,7 @@ Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, wi
 ``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), widened to the queries' precision; else 0.
 ``MATRIX``: where `compiled_matrix.configuration` is, for bfloat16 on a CPU that has the unit; else 0.
 """
-ALL, PLAN, WORK, FINISH, SCORE, VOTE, DESCEND, PROMPT, EACH = range(9)
+ALL, PLAN, WORK, FINISH, SCORE, VOTE, DESCEND, PROMPT, EACH, SELECT = range(10)
 TABLES, TABLE_SIZE, TOKENS, WHICH, LISTED, LISTS, OUTS, OUT_ROW, LSES, LSE_ROW, TOKEN, HELPERS = range(12)
 EACH_WORDS = 12
 """Words of the table of `each`: a table for every thread, the list of each of the TOKENS, lists, and where answers go."""

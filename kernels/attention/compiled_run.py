@@ -11,6 +11,7 @@ from numba import njit
 from kernels.attention import compiled_choice as choice
 from kernels.attention import compiled_pass as of
 from kernels.attention import compiled_prompt_pass as prompt
+from kernels.attention import compiled_vote as voting
 from kernels.attention.compiled_products import next_at
 from kernels.decode.products import words
 
@@ -37,7 +38,7 @@ def each(at):  # type: ignore[no-untyped-def]
 
 
 def run(at):  # type: ignore[no-untyped-def]
-    """One of the parts, or all of them by one thread, or a question of `compiled_choice`.
+    """One of the parts, or all of them by one thread, or a question of `compiled_choice` and `compiled_vote`.
 
     Called by its address, from Python and by torch's threads.
     """
@@ -51,9 +52,11 @@ def run(at):  # type: ignore[no-untyped-def]
     if part == of.SCORE:
         choice.score(at)
     if part == of.VOTE:
-        choice.vote(at)
+        voting.vote(at)
     if part == of.DESCEND:
         choice.descend(at)
+    if part == of.SELECT:
+        choice.select(at)
     if part == of.PROMPT:
         prompt.attend(at)
     if part == of.EACH:

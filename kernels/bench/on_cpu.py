@@ -177,10 +177,11 @@ def _kv_bytes(policy: Policy, layer: Layer, length: int) -> int:
 
 def prefill(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
     """The last chunk of a prompt of ``length`` tokens, the one before it being read first."""
-    if length < 2 * CHUNK:
+    if length < CHUNK:
         return
-    layer = Layer.random(length - 2 * CHUNK, 2 * CHUNK, dtype)
-    problem = Problem(layer.q[:, CHUNK:], layer.k, layer.v)
+    first = min(CHUNK, length - CHUNK)
+    layer = Layer.random(length - CHUNK - first, first + CHUNK, dtype)
+    problem = Problem(layer.q[:, first:], layer.k, layer.v)
     policies = {name: usual(name) for name in READING}
     verdicts = {}
     for name, policy in policies.items():
@@ -192,7 +193,7 @@ def prefill(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
         if verdicts[name].right:
             contenders[f"ours {name}"] = partial(_attend, policy, problem)
     say(f"prefill, {length} keys, {_name(dtype)}: timing")
-    before = Problem(layer.q[:, :CHUNK], layer.k[:, : length - CHUNK], layer.v[:, : length - CHUNK])
+    before = Problem(layer.q[:, :first], layer.k[:, : length - CHUNK], layer.v[:, : length - CHUNK])
     times = race(contenders, [0], max(3, rounds // 2), lambda: _read_again(policies, before))
     best = min(forms, key=lambda name: times[name])
     for name, policy in policies.items():
@@ -209,8 +210,9 @@ def prefill(length: int, dtype: torch.dtype, rounds: int, say: Say) -> Found:
 def _read_again(policies: dict[str, Policy], before: Problem) -> None:
     """Back to where the last chunk has not been read yet; what a policy remembers of the one before is there again."""
     for policy in policies.values():
-        policy.crop(before.k.shape[1] - CHUNK)
-        policy.attend(before)
+        policy.crop(before.k.shape[1] - before.q.shape[1])
+        if before.q.shape[1]:
+            policy.attend(before)
 
 
 def _prefill_forms(problem: Problem) -> dict[str, Step]:

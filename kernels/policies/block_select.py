@@ -8,6 +8,7 @@ outvotes two that look everywhere; for boxes ("minmax") the greatest of their bo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -30,6 +31,8 @@ class BlockSelect(Selecting):
     block: int = 16
     parts: int = 2
     summary: str = MOMENTS
+    together: ClassVar[int] = 256
+    """Compiled code adds heads and parts up as it goes: a row's scores take 12 KB at 24,576 keys. Torch takes 32 at a time."""
     name: str = field(default="block_select", init=False)
     _summaries: Tensor | None = field(default=None, init=False, repr=False)
     _filled: int = field(default=0, init=False, repr=False)
@@ -56,13 +59,11 @@ class BlockSelect(Selecting):
         among = first * self.parts, end * self.parts
         if self.summary == "minmax":
             scores = dispatch.run("score", q, summary, *among, self.summary)
+            scores = scores.view(*scores.shape[:2], -1, self.parts).amax(dim=3)
         else:
             scale = problem.base.scale or q.shape[2] ** -0.5
             asking = with_spread(q, scale) if self.summary == MOMENTS else q
-            scores = dispatch.run("vote", asking, summary, *among, scale)
-        if self.parts > 1:
-            shares = scores.view(*scores.shape[:2], -1, self.parts)
-            scores = shares.amax(dim=3) if self.summary == "minmax" else shares.sum(dim=3)
+            scores = dispatch.run("vote", asking, summary, *among, scale, self.parts)
         counts, indices = dispatch.run("select", scores, self.blocks)
         return counts, indices
 
@@ -70,7 +71,10 @@ class BlockSelect(Selecting):
         """Summaries of the first ``blocks`` blocks; those of complete blocks never change, so each is made once."""
         if blocks > self._filled:
             complete = k[:, self._filled * self.block : blocks * self.block]
-            fresh = dispatch.module("score", "cpu").summarise(complete, self.block // self.parts, self.summary)
+            of = dispatch.module("score", "cpu")
+            fresh = of.summarise(complete, self.block // self.parts, self.summary)
+            if self.summary != "minmax":
+                fresh = of.kept(fresh, self._summaries)
             self._summaries = self._with_room(fresh, blocks * self.parts)
             self._summaries[:, self._filled * self.parts : blocks * self.parts] = fresh
             self._filled = blocks

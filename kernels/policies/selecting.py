@@ -12,6 +12,7 @@ Only the newest `KEPT` choices are remembered: after a crop to the middle of an 
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -139,21 +140,24 @@ class Selecting(Policy):
         held = next((choice for choice in reversed(self._choices) if choice.position <= rows[0]), None)
         row, asking = 0, []
         if held is not None:
-            row = self._unlike(units @ held.query, rows, 0, held.position)
+            row = self._unlike(units, held.query, rows, 0, held.position)
         served = held if row else None
-        likeness = units @ units.T if len(rows) - row > 1 else units
         while row < len(rows):
             asking.append(row)
-            row = self._unlike(likeness[row], rows, row + 1, rows[row])
+            row = self._unlike(units, units[row], rows, row + 1, rows[row])
         return served, asking
 
-    def _unlike(self, likeness: Unit, rows: list[int], first: int, position: int) -> int:
-        """The first row from ``first`` on that must choose anew, ``likeness`` being each row's to the query at ``position``."""
-        limit = position + self.refresh
+    def _unlike(self, units: Unit, query: Unit, rows: list[int], first: int, position: int) -> int:
+        """The first row from ``first`` on that must choose anew, ``query`` standing at ``position``; few rows are compared."""
+        limit, some = position + self.refresh, 1
         if position < self.budget:  # below the budget nothing is asked, so no choice may reach over it
             limit = min(limit, self.budget)
-        while first < len(rows) and rows[first] < limit and likeness[first] >= self.alike:
-            first += 1
+        end = bisect.bisect_left(rows, limit, first)
+        while first < end:
+            alike = units[first : min(end, first + some)] @ query >= self.alike
+            if not alike.all():
+                return first + int(alike.argmin())
+            first, some = first + len(alike), 2 * some
         return first
 
     def _ask(self, problem: Problem, rows: list[int], asking: list[int]) -> tuple[Tensor, Tensor]:
@@ -247,7 +251,7 @@ class Selecting(Policy):
 
 def _units(q: Tensor) -> Unit:
     """Each row's queries [H, T, D] of all heads as one vector of length one, [T, H * D]."""
-    rows: Unit = q.transpose(0, 1).double().cpu().numpy().reshape(q.shape[1], -1)
+    rows: Unit = q.transpose(0, 1).flatten(1).double().cpu().numpy()
     lengths = np.sqrt(rows[0].dot(rows[0])) if len(rows) == 1 else np.sqrt(np.einsum("td,td->t", rows, rows))[:, None]
     found: Unit = rows / np.maximum(lengths, 1e-300)
     return found

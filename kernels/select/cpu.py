@@ -1,6 +1,7 @@
 """The same as `kernels.select.reference` in whole-tensor steps; also right on a GPU. One batched product for each question.
 
-Few rows on a CPU are asked by compiled code where it stands ready (`kernels.select.compiled`).
+On a CPU compiled code votes and chooses where it stands ready, and answers other questions of few rows
+(`kernels.select.compiled`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kernels.select import compiled
-from kernels.select.reference import MOMENTS, exact
+from kernels.select.reference import MOMENTS, added, divided, exact, joined
 
 
 def summarise(k: Tensor, size: int, kind: str) -> Tensor:
@@ -29,11 +30,21 @@ def summarise(k: Tensor, size: int, kind: str) -> Tensor:
     return blocks.mean(dim=2) if kind == "mean" else blocks[:, :, size // 2].contiguous()
 
 
+def kept(rows: Tensor, held: Tensor | None) -> Tensor:
+    """Rows that will be voted on as `vote` reads them soonest, divided for a matrix unit; or like those that are ``held``."""
+    divides = compiled.divides(rows) if held is None else held.dtype != rows.dtype
+    return divided(rows) if divides else rows
+
+
 WHOLE = 256
 """oneDNN prepares a half-precision product anew for each number of keys (5 ms), so that number changes only every 256 keys and
 the few left over are multiplied in float32. Key heads go one by one: its batched product takes 50 ms where 16 384 keys a head
 lie in a longer buffer, single ones 1 ms.
 """
+
+
+TOGETHER = 32
+"""Query rows that torch lets vote in one go: more would only make larger tables of logits."""
 
 
 def _grouped(q: Tensor, kv_heads: int) -> Tensor:
@@ -77,13 +88,18 @@ def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> T
     return _hide(_products(rows, summary, q.shape[0]).amax(dim=2), low, high)
 
 
-def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tensor:
-    """[S, KV, N]."""
-    found = compiled.vote(q, k, low, high, scale)
+def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float, parts: int = 1) -> Tensor:
+    """[S, KV, N / parts]."""
+    found = compiled.vote(q, k, low, high, scale, parts)
     if found is not None:
         return found
-    logits = _products(_grouped(q, k.shape[0]), k, q.shape[0]).mul_(scale)
-    return _hide(torch.softmax(_hide(logits, low, high), dim=3).sum(dim=2), low, high)
+    if not q.is_cuda and len(q) > TOGETHER:
+        k = joined(q, k)
+        some = [slice(first, first + TOGETHER) for first in range(0, len(q), TOGETHER)]
+        return torch.cat([vote(q[few], k, low[few], high[few], scale, parts) for few in some])
+    logits = _products(_grouped(q, k.shape[0]), joined(q, k), q.shape[0]).mul_(scale)
+    votes = _hide(torch.softmax(_hide(logits, low, high), dim=3).sum(dim=2), low, high)
+    return added(votes, parts)
 
 
 def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Tensor:
@@ -113,6 +129,9 @@ def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Te
 
 def select(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """counts [S, KV] and indices [S, KV, min(count, M)]; among equal scores either may be kept."""
+    found = compiled.select(scores, count)
+    if found is not None:
+        return found
     width = min(count, scores.shape[2])
     if scores.is_cuda or not width:
         values, indices = scores.topk(width, dim=2)

@@ -13,7 +13,7 @@ from torch import Tensor
 from kernels.launch import operands, power, sums
 from kernels.select import cpu
 from kernels.select.cpu import summarise
-from kernels.select.reference import exact
+from kernels.select.reference import added, exact, joined
 from kernels.select.triton_kernel import descend_kernel, score_kernel, select_kernel
 
 __all__ = ["descend", "score", "select", "summarise", "vote"]
@@ -42,14 +42,14 @@ def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> T
     return out
 
 
-def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tensor:
-    """Two launches: the softmax's denominators in parts, then the votes."""
-    tiles = triton.cdiv(k.shape[1], TILE)
-    parts = torch.empty(*q.shape[:2], tiles, dtype=exact(q), device=q.device)
-    _scores(q, k, low, high, parts, 1, scale, False, parts)
+def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float, parts: int = 1) -> Tensor:
+    """Two launches: the softmax's denominators tile by tile, then the votes."""
+    k, tiles = joined(q, k), triton.cdiv(k.shape[1], TILE)
+    shares = torch.empty(*q.shape[:2], tiles, dtype=exact(q), device=q.device)
+    _scores(q, k, low, high, shares, 1, scale, False, shares)
     out = torch.empty(q.shape[0], *k.shape[:2], dtype=exact(q), device=q.device)
-    _scores(q, k, low, high, out, 2, scale, False, torch.logsumexp(parts, dim=2))
-    return out
+    _scores(q, k, low, high, out, 2, scale, False, torch.logsumexp(shares, dim=2))
+    return added(out, parts)
 
 
 def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Tensor:

@@ -49,6 +49,23 @@ def with_spread(q: Tensor, scale: float) -> Tensor:
     return torch.cat((q, q * q * (0.5 * SPREAD * scale)), dim=2)
 
 
+def divided(x: Tensor) -> Tensor:
+    """float32 [..., D] as bfloat16 [..., 2 D]: the nearest numbers, and then what they miss. 16 of 24 bits stay."""
+    near = x.to(torch.bfloat16)
+    return torch.cat((near, (x - near).to(torch.bfloat16)), dim=-1)
+
+
+def joined(q: Tensor, k: Tensor) -> Tensor:
+    """Keys as wide as queries [S, H, D], whether they come `divided` or not."""
+    d = q.shape[2]
+    return k if k.shape[2] == d else k[..., :d].to(exact(q)) + k[..., d:].to(exact(q))
+
+
+def added(votes: Tensor, parts: int) -> Tensor:
+    """[S, KV, N] -> [S, KV, N / parts]."""
+    return votes if parts == 1 else votes.view(*votes.shape[:2], votes.shape[2] // parts, parts).sum(dim=3)
+
+
 def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> Tensor:
     """Blocks' scores [S, KV, NB]: the greatest of the group's heads; ``low`` and ``high`` [S] count blocks.
 
@@ -68,12 +85,13 @@ def score(q: Tensor, summary: Tensor, low: Tensor, high: Tensor, kind: str) -> T
     return found
 
 
-def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tensor:
-    """TokenSelect's soft vote (arXiv 2411.02886): every head spreads one vote over the keys by softmax. [S, KV, N], -inf
-    outside.
+def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float, parts: int = 1) -> Tensor:
+    """TokenSelect's soft vote (arXiv 2411.02886): every head spreads one vote over the keys by softmax. -inf outside.
 
-    The votes of a key head's group are added; summing the result over key heads gives the layer's vote.
+    The votes of a key head's group are added, and those of every ``parts`` keys, which divide N: [S, KV, N / parts]. Where one
+    of these is outside, all are. Summing the result over key heads gives the layer's vote. Keys may come `divided`.
     """
+    k = joined(q, k)
     group = q.shape[1] // k.shape[0]
     found = torch.full((q.shape[0], k.shape[0], k.shape[1]), -math.inf, dtype=exact(q))
     for s in range(q.shape[0]):
@@ -84,7 +102,7 @@ def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float) -> Tenso
             keys = k[head, first:end].to(exact(q))
             logits = q[s, head * group : (head + 1) * group].to(exact(q)) @ keys.T * scale
             found[s, head, first:end] = torch.softmax(logits, dim=1).sum(dim=0)
-    return found
+    return added(found, parts)
 
 
 def descend(q: Tensor, k: Tensor, chunks: Tensor, size: int, high: Tensor) -> Tensor:

@@ -83,4 +83,5 @@ def test_what_it_leaves_to_torch() -> None:
         assert compiled.score(q.double(), k.double(), low, high) is None
         assert compiled.score(q.expand(9, -1, -1), k, low.expand(9), high.expand(9)) is None
         assert compiled.score(q[..., :40], k[..., :40], low, high) is None
-    assert compiled.score(q, k, low, high) is None  # gradients may be wanted
+    assert compiled.score(q, k, low, high) is not None
+    assert compiled.score(q.requires_grad_(), k, low, high) is None

@@ -76,6 +76,19 @@ def test_soft_votes(shape: tuple[int, ...], backend: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_votes_of_parts_are_added(shape: tuple[int, ...], backend: ModuleType) -> None:
+    """Also of keys that come divided in two."""
+    q, k, low, high = _draw(shape)
+    parts = next(n for n in (3, 2, 1) if not shape[4] % n)
+    expected = reference.vote(q, k, low, high, 0.3, parts)
+    torch.testing.assert_close(backend.vote(q, k, low, high, 0.3, parts), expected)
+    assert expected.shape[2] == shape[4] // parts
+    keys = reference.divided(k.float())
+    got = backend.vote(q.float(), keys, low, high, 0.3, parts)
+    torch.testing.assert_close(got.double(), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("size", [1, 2, 8])
 def test_the_descent(shape: tuple[int, ...], size: int, backend: ModuleType) -> None:
     q, k, _, high = _draw(shape)
