@@ -266,14 +266,24 @@ def ready(q: Tensor, k: Tensor, v: Tensor, spec: Spec) -> bool:
     return _ready() is not None and fits(q, k, v, spec)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int) -> Answer | None:
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int, pool: tuple[Tensor, Tensor, Tensor] | None = None
+) -> Answer | None:
     """q [H, T, D], k and v [KV, N, D], the queries at positions ``start`` on, rows being positions. Sink logits are left out.
 
     None where the code is not compiled, the problem does not fit, or torch has threads for long keys that cannot be had here.
     A step of a model costs a few microseconds besides its keys: what it shares with the step before is kept by its ``spec``,
     which must not change then, nor its lists.
+
+    ``pool``: counts int64 [KV, 1], keys and values float32 [KV, 1, D]: one key more that stands for so many (0: none).
     """
-    return _attend(q, k, v, spec, start, WHOLE, _NO_SIZES)
+    if pool is None:
+        return _attend(q, k, v, spec, start, WHOLE, _NO_SIZES)
+    counts, keys, values = pool
+    exact = counts.dtype == torch.int64 and keys.dtype == values.dtype == torch.float32
+    if not exact or not (counts.is_contiguous() and keys.is_contiguous() and values.is_contiguous()):
+        return None
+    return _attend(q, k, v, spec, start, WHOLE, _NO_SIZES, (counts.data_ptr(), keys.data_ptr(), values.data_ptr()))
 
 
 def attend_levels(q: Tensor, k: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor], spec: Spec, start: int) -> Answer | None:
@@ -294,7 +304,14 @@ def attend_levels(q: Tensor, k: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor],
 
 
 def _attend(
-    q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int, levels: tuple[int, int, int], sizes: tuple[int, int]
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    spec: Spec,
+    start: int,
+    levels: tuple[int, int, int],
+    sizes: tuple[int, int],
+    pool: tuple[int, int, int] = (0, 0, 0),
 ) -> Answer | None:
     run, room = _ready(), _room()
     if run is None:
@@ -316,7 +333,7 @@ def _attend(
             return None
     out, lse = torch.empty(shape, dtype=dtypes[0]), torch.empty(shape[:2])
     places = q.data_ptr(), k.data_ptr(), v.data_ptr(), out.data_ptr(), lse.data_ptr()
-    room.write(made.words, room.changing, start, threads, *places, *sizes, 0)
+    room.write(made.words, room.changing, start, threads, *places, *sizes, *pool, 0)
     if threads == 1:
         run(made.address)
     else:

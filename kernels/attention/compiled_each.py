@@ -69,9 +69,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int) -> Answer | 
     for worker in range(workers):
         at = tables + worker * (head + told.size)
         words: Any = (ctypes.c_int64 * code.WORDS).from_address(at)
-        mine = (*told.words(at + head), start, 1, q.data_ptr(), k.data_ptr(), v.data_ptr())
-        words[: len(mine)] = list(mine)
-        words[code.PART] = code.ALL
+        mine = [*told.words(at + head), start, 1, q.data_ptr(), k.data_ptr(), v.data_ptr()]
+        words[:] = [*mine, *[0] * (code.WORDS - len(mine))]
     out, lse = torch.empty(rows, heads, d, dtype=q.dtype), torch.empty(rows, heads)
     asked = (ctypes.c_int64 * code.WORDS)()
     asked[: code.EACH_WORDS] = [

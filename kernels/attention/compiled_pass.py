@@ -27,12 +27,15 @@ QUERY_HEAD, QUERY_ROW, KEY_HEAD, KEY_ROW, VALUE_HEAD, VALUE_ROW = range(5, 11)
 FULL, SINK, WINDOW, SIZE, COUNTS, INDICES, WIDTH, SCALE = range(11, 19)
 BITS, SIZE_HEAD, SIZE_ROW, MATRIX = range(19, 23)
 SEGMENTS, FIRSTS, PIECES, TAKEN, LAID, OWN, OWN_SIZE, SPACE, SPACE_SIZE = range(23, 32)
-START, THREADS, QUERIES, KEYS, VALUES, OUT, LSE, KEY_SIZES, VALUE_SIZES, PART = range(32, 42)
-COUNT, NEXT, WORKERS = range(42, 45)
-WORDS = 45
+START, THREADS, QUERIES, KEYS, VALUES, OUT, LSE, KEY_SIZES, VALUE_SIZES = range(32, 41)
+POOL_COUNTS, POOL_KEYS, POOL_VALUES, PART = range(41, 45)
+COUNT, NEXT, WORKERS = range(45, 48)
+WORDS = 48
 """Words of the table: up to `START` what stays from step to step, up to `PART` what each call brings, then the pass's own.
 
 Strides are in bytes; ``FULL`` is a word a key head (0: see nothing but sink, window and blocks).
+
+``POOL_COUNTS`` [HEADS], unless 0: for how many keys one more key of a head stands, floats at ``POOL_KEYS`` and ``POOL_VALUES``.
 
 ``BITS`` 8 or 4: keys and values are levels (`kernels.quantize.reference`), widened to the queries' precision; else 0.
 ``MATRIX``: where `compiled_matrix.configuration` is, for bfloat16 on a CPU that has the unit; else 0.
@@ -329,6 +332,27 @@ def work(at):  # type: ignore[no-untyped-def]
 
 
 @_called
+def _pooled(t, head, row, place, most, total):  # type: ignore[no-untyped-def]
+    """One key more that weighs as the many it stands for. What was gathered has the order of `compiled_tiles._pair`."""
+    d, half = t[UNITS] * tiles.UNIT, tiles.UNIT // 2
+    q = floats(t[TAKEN] + (head * t[GROUP] * t[ROWS] + row) * d * 4, d)
+    key, value, found = floats(t[POOL_KEYS] + head * d * 4, d), floats(t[POOL_VALUES] + head * d * 4, d), floats(place, d)
+    near, far = (2, 1) if t[HALVES] else (1, half)
+    logit = np.float32(0.0)
+    for u in range(0, d, tiles.UNIT):
+        for i in range(half):
+            logit += q[u + i] * key[u + near * i] + q[u + half + i] * key[u + near * i + far]
+    logit = np.float32(logit + math.log(words(t[POOL_COUNTS], t[HEADS])[head]))
+    high = max(most, logit)
+    kept, factor = np.float32(math.exp(most - high)), np.float32(math.exp(logit - high))
+    for u in range(0, d, tiles.UNIT):
+        for i in range(half):
+            found[u + i] = found[u + i] * kept + factor * value[u + near * i]
+            found[u + half + i] = found[u + half + i] * kept + factor * value[u + near * i + far]
+    return high, total * kept + factor
+
+
+@_called
 def finish(at):  # type: ignore[no-untyped-def]
     """Each row's answer: its pieces weighed by their sums, and the log of all sums."""
     t = words(at, WORDS)
@@ -353,6 +377,8 @@ def finish(at):  # type: ignore[no-untyped-def]
                     kept, factor = np.float32(math.exp(most - high)), np.float32(math.exp(more[0] - high))
                     tiles.blend(place, kept, place + shift, factor, d)
                     most, total = high, total * kept + more[1] * factor
+            if t[POOL_COUNTS] and words(t[POOL_COUNTS], t[HEADS])[head] > 0:
+                most, total = _pooled(t, head, row, place, most, total)
             out = (head * t[GROUP] + row % t[GROUP]) * t[ROWS] + row // t[GROUP]
             factor = np.float32(1.0 / total if total > 0 else 0.0)
             lses[out] = most + math.log(total) if total > 0 else -math.inf

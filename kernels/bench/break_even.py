@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from torch.nn import functional as F
 
 from kernels.bench.measure import Step, race
 from kernels.bench.on_cpu import STEPS, USUAL, Layer, go_back, step_of
@@ -23,6 +24,10 @@ NEVER = 2**30
 NOT_FOR_SPEED = ("dense", "act")
 """ACT reads every key and then some, for better answers; it is on wherever it is asked for."""
 ROUNDS = 7
+WIDE = 1536, 8960
+"""The weights [in, out] that a layer reads between two attentions: neither keys nor code are in the nearest caches then, and a
+policy of many small operators is slower than in a race of its own.
+"""
 PASS, PASSES = 64, 3
 """Tokens that the engine reads of a prompt in one pass, and passes of a race."""
 
@@ -61,7 +66,7 @@ def _steps(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str]) -
     """Milliseconds of a decode step of these and of dense."""
     layer, made = Layer.random(length, STEPS + 1, dtype), _contenders(names)
     contenders = {name: step_of(layer, policy, length) for name, policy in made.items()}
-    return race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, made, length))
+    return race(contenders, range(1, STEPS + 1), rounds, lambda: go_back(layer, made, length), _weights(dtype))
 
 
 def _prompts(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str]) -> dict[str, float]:
@@ -83,4 +88,9 @@ def _prompts(length: int, dtype: torch.dtype, rounds: int, names: Sequence[str])
             policy.crop(length)
             contenders[name](0)
 
-    return race(contenders, range(1, PASSES + 1), rounds, go_back_a_prompt)
+    return race(contenders, range(1, PASSES + 1), rounds, go_back_a_prompt, _weights(dtype))
+
+
+def _weights(dtype: torch.dtype) -> Callable[[], object]:
+    x, weights = torch.randn(1, WIDE[0]).to(dtype), torch.randn(WIDE[1], WIDE[0]).to(dtype)
+    return lambda: F.linear(x, weights)

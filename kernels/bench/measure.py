@@ -85,12 +85,19 @@ def judge(got: Tensor, exact: Tensor) -> Verdict:
     return Verdict(float(wrong.abs().max()), relative <= TOLERANCE[got.dtype])
 
 
-def race(contenders: Mapping[str, Step], steps: Sequence[int], rounds: int, again: Callable[[], None]) -> dict[str, float]:
+def race(
+    contenders: Mapping[str, Step],
+    steps: Sequence[int],
+    rounds: int,
+    again: Callable[[], None],
+    between: Callable[[], object] = lambda: None,
+) -> dict[str, float]:
     """Milliseconds a step of each: for every step the median of the rounds, then the mean over the steps.
 
     All contenders do a step, in a new order each time, before any does the next: a slow moment of the machine hits all, and
     nobody always finds the keys in the processor's cache. A step that chooses keys and the steps that use the choice both
-    count. ``again`` goes back to before the first step; one round is not counted.
+    count. ``again`` goes back to before the first step; one round is not counted. ``between`` stands for what else a program
+    does before each of them, and is not timed.
     """
     order, shuffled = list(contenders.items()), random.Random(0)
     seconds: dict[str, list[list[float]]] = {name: [[] for _ in steps] for name in contenders}
@@ -99,6 +106,7 @@ def race(contenders: Mapping[str, Step], steps: Sequence[int], rounds: int, agai
         for place, step in enumerate(steps):
             shuffled.shuffle(order)
             for name, run in order:
+                between()
                 started = time.perf_counter()
                 run(step)
                 if number:

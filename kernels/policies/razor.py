@@ -31,6 +31,7 @@ class Razor(Duo):
     name: str = field(default="razor", init=False)
     _sums: tuple[int, Tensor] | None = field(default=None, init=False, repr=False)
     """The row before which keys and values are summed, from the sink on, and the sum [2, KV, D] in float32 or better."""
+    _streams: Tensor | None = field(default=None, init=False, repr=False)
 
     def plan(self, problem: Problem) -> Plan:
         if not problem.in_order():
@@ -62,12 +63,19 @@ class Razor(Duo):
         """The same for a plain decode step, at which one row more is dropped."""
         end = problem.k.shape[1] - self.window
         start, sums = self._prefix(problem, self.sink, end)
-        if start < end:
+        if end - start == 1:
+            sums = sums + torch.stack((problem.k[:, start], problem.v[:, start]))
+        elif start < end:
             sums = sums + torch.stack([x[:, start:end].sum(dim=1, dtype=sums.dtype) for x in (problem.k, problem.v)])
         self._sums = (end, sums)
         keys, values = (sums / (end - self.sink))[:, :, None]
-        count = torch.tensor([[0 if full else end - self.sink] for full in self.full], device=problem.k.device)
-        return Pool(keys, values, count, self.sink)
+        return Pool(keys, values, self._streaming(problem.k.device) * (end - self.sink), self.sink)
+
+    def _streaming(self, device: torch.device) -> Tensor:
+        """A number [KV, 1] for each key head: 1 where it streams."""
+        if self._streams is None or self._streams.device != device:
+            self._streams = torch.tensor([[0 if full else 1] for full in self.full], device=device)
+        return self._streams
 
     def _prefix(self, problem: Problem, first: int, until: int) -> tuple[int, Tensor]:
         """The sum of rows ``first`` to some row that is not behind ``until``: the remembered one where it fits, else anew."""

@@ -1,4 +1,4 @@
-"""Compiled attention of rows with lists of their own, and of prompts on the matrix unit, against the definition."""
+"""Compiled attention of rows with lists of their own, of prompts on the matrix unit, and with a key for many, by definition."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ pytest.importorskip("numba", reason="numba is not installed")
 
 from kernels.attention import compiled, compiled_each, compiled_prompt, cpu, reference
 from kernels.attention.spec import DENSE, Answer, Blocks, Heads, Spec
+from kernels.policies.base import Pool, Problem, _with_pool
 
 SHAPES = [
     (12, 2, 128, 20, 300),
@@ -167,3 +168,30 @@ def test_what_it_leaves_to_others() -> None:
     assert compiled_each.attend(q, k, v, DENSE, 60) is None
     wanted = q.detach().requires_grad_()
     assert compiled_prompt.attend(wanted, k, v, DENSE, 60) is None
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [32, 128, 256])
+def test_one_key_that_stands_for_many(size: int, dtype: torch.dtype, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step's key heads of which one pools, against a key with the bias log(count) put in front."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    q, k, v = problem((12, 2, size, 1, 5000), dtype)
+    counts = torch.tensor([[0], [700]])
+    keys, values = problem((2, 2, size, 1, 1), torch.float32)[1:]
+    spec = Spec(heads=Heads((True, False), 4, 300))
+    got = compiled.attend(q, k, v, spec, 4999, (counts, keys, values))
+    assert got is not None
+    found = compiled.attend(q, k, v, spec, 4999)
+    assert found is not None
+    exact = _with_pool(found, Problem(q, k, v), Pool(keys, values, counts, 4))
+    torch.testing.assert_close(got.lse, exact.lse, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(got.out, exact.out, **(EXACT if dtype == torch.float32 else HALF))
+    assert not torch.equal(got.lse[6:], found.lse[6:])
+    assert torch.equal(got.lse[:6], found.lse[:6])
+
+
+def test_sums_in_double_precision_are_left_to_others() -> None:
+    q, k, v = problem((4, 2, 64, 1, 100), torch.float32)
+    mean = torch.ones(2, 1, 64, dtype=torch.float64)
+    assert compiled.attend(q, k, v, DENSE, 99, (torch.ones(2, 1, dtype=torch.int64), mean, mean)) is None
