@@ -48,7 +48,7 @@ class Act(Policy):
             raise ValueError(f"act needs flags for {len(problem.k)} key heads, it has {len(self.heads)}: calibrate the model")
         if self.heads and not any(self.heads):
             return Plan(problem.base, "no head of this layer is calibrated")
-        rows = problem.rows().tolist()
+        rows = problem.numbers()
         self._remember(problem, rows)
         lists = []
         first = 0
