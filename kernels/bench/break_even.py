@@ -13,14 +13,12 @@ from torch.nn import functional as F
 
 from kernels.bench.measure import Step, race
 from kernels.bench.on_cpu import STEPS, USUAL, Layer, go_back, step_of
-from kernels.policies.base import Policy, Problem
+from kernels.policies.base import NEVER, Policy, Problem
 from kernels.policies.registry import POLICIES, make
 
 LADDER = (1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 FASTER = 1.03
 """A policy must win by more than the clock's noise."""
-NEVER = 2**30
-"""Positions of policies that never were faster: they stay dense."""
 NOT_FOR_SPEED = ("dense", "act")
 """ACT reads every key and then some, for better answers; it is on wherever it is asked for."""
 ROUNDS = 7

@@ -22,6 +22,8 @@ from kernels.attention import compiled
 from kernels.attention.reference import visible
 from kernels.attention.spec import DENSE, Answer, Spec, query_positions
 
+NEVER = 2**30
+"""`Policy.least` of a policy that was found slower than dense at every length."""
 EVERY_KEY = "every key"
 """Why dense attention looks at what it looks at."""
 
@@ -175,12 +177,15 @@ class Policy:
         return Answer(torch.cat([found.out for found in answers], 1), torch.cat([found.lse for found in answers], 1))
 
     def _attend(self, problem: Problem, low: bool, prefer: str) -> Answer:
-        plan = Plan(problem.base, f"positions below {self.least}: dense") if low else self.plan(problem)
+        plan = Plan(problem.base, self._why_dense()) if low else self.plan(problem)
         self._last.append((problem, plan))
         if plan.pool is None:
             return self.compute(problem, plan, prefer)
         at_once = _compiled_with_pool(problem, plan.spec, plan.pool, prefer)
         return at_once if at_once is not None else _with_pool(self.compute(problem, plan, prefer), problem, plan.pool)
+
+    def _why_dense(self) -> str:
+        return "never faster on CPUs: dense" if self.least >= NEVER else f"positions below {self.least}: dense"
 
     def compute(self, problem: Problem, plan: Plan, prefer: str) -> Answer:
         """What the plan says, without its pool."""

@@ -22,7 +22,11 @@ from lsp_server.commands.plot import Panel, svg
 from lsp_server.spawn import python_command
 
 DRAWN = ("dense", "duo", "block_select")
-AGAINST = ("of transformers'", "of our dense", "what it did")
+ABOUT = """\
+over torch: how many times as long the best that torch offers takes; default: what transformers does by default; dense: our own
+attention to every key. Below 1.00x ours is slower. A wider terminal shows more."""
+WIDE = 110
+"""Columns of a terminal from which the table has all numbers."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,15 +83,15 @@ def wrong(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def show(report: dict[str, Any], console: Console) -> None:
+    """A table for each operator and precision, and below it what each policy did: nothing is cut off in 80 columns."""
+    console.print(ABOUT, soft_wrap=True)
     for op in dict.fromkeys(row["op"] for row in report["rows"]):
-        table = Table(title=f"{op.replace('_', ' ')} on {report['device']}, {report['threads']} threads")
-        columns = ["policy", "dtype", "length", "ms", "best of torch", "ratio", "max error", "KV read"]
-        against = op in ("decode", "prefill")
-        for name in [*columns, *(AGAINST if against else ())]:
-            table.add_column(name, justify="left" if name in ("policy", "dtype") else "right")
-        for row in (row for row in report["rows"] if row["op"] == op):
-            table.add_row(*_cells(row), *(_against(row) if against else ()))
-        console.print(table)
+        rows = [row for row in report["rows"] if row["op"] == op]
+        for dtype in dict.fromkeys(row["dtype"] for row in rows):
+            title = f"{op.replace('_', ' ')} on {report['device']}, {dtype}, {report['threads']} threads"
+            console.print(_table(title, [row for row in rows if row["dtype"] == dtype], console.width >= WIDE))
+        for line in _what_it_did(rows):
+            console.print(line, soft_wrap=True)
     for entry in wrong(report):
         console.print(f"{entry['op']} {entry['policy']} {entry['dtype']} {entry['length']}: {entry['reason']}")
     missing = [entry for entry in report["not_measured"] if entry not in wrong(report)]
@@ -96,24 +100,49 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(f"{count} rows not measured: {reason}")
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    best, ratio = row["best_torch_ms"], row["ratio"]
-    return [
-        row["policy"],
-        row["dtype"],
-        str(row["length"]),
-        f"{row['ms']:.3f}",
-        f"{best:.3f} {row['best_torch']}" if best is not None else "nothing like it",
-        f"{ratio:.2f}x" if ratio is not None else "",
-        f"{row['max_error']:.1e}",
-        f"{row['kv_bytes'] / 1e6:.1f} MB" if row["kv_bytes"] else "",
-    ]
+def _table(title: str, rows: Sequence[dict[str, Any]], wide: bool) -> Table:
+    """A column that would be empty is left out."""
+    cells = [_cells(row, wide) for row in rows]
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for name in cells[0]:
+        if any(row[name] for row in cells):
+            table.add_column(name, justify="left" if name in ("policy", "its best") else "right", no_wrap=True)
+    for row in cells:
+        table.add_row(*(row[str(column.header)] for column in table.columns))
+    return table
 
 
-def _against(row: dict[str, Any]) -> list[str]:
-    """The same step of transformers' default path and of our own dense attention over the policy's, and what it did."""
-    ratios = [row.get("default_ratio"), row.get("dense_ratio")]
-    return [*("" if ratio is None else f"{ratio:.2f}x" for ratio in ratios), row.get("reason", "")]
+def _cells(row: dict[str, Any], wide: bool) -> dict[str, str]:
+    """``over ...``: how many times as long that takes."""
+    best = row["best_torch_ms"]
+    found = {
+        "policy": row["policy"],
+        "length": str(row["length"]),
+        "ms": f"{row['ms']:.3f}",
+        "over torch": _times(row["ratio"]) if best is not None else "nothing like it",
+        "default": _times(row.get("default_ratio")),
+        "dense": _times(row.get("dense_ratio")),
+        "MB read": f"{row['kv_bytes'] / 1e6:.1f}" if row["kv_bytes"] else "",
+    }
+    if wide:
+        found |= {"torch, ms": "" if best is None else f"{best:.3f}", "its best": row["best_torch"]}
+        found["max error"] = f"{row['max_error']:.1e}"
+    return found
+
+
+def _times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}x"
+
+
+def _what_it_did(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Each policy's reasons, and at which lengths."""
+    reasons: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row.get("reason"):
+            lengths = reasons.setdefault((row["policy"], row["reason"]), [])
+            if row["length"] not in lengths:
+                lengths.append(row["length"])
+    return [f"{policy}, {', '.join(map(str, lengths))} keys: {reason}" for (policy, reason), lengths in reasons.items()]
 
 
 def picture(rows: Sequence[dict[str, Any]]) -> str:

@@ -11,9 +11,9 @@ import torch
 
 from kernels import dispatch
 from kernels.bench import break_even
-from kernels.bench.break_even import NEVER, NOT_FOR_SPEED, breaks_even
+from kernels.bench.break_even import NOT_FOR_SPEED, breaks_even
 from kernels.policies import oracle
-from kernels.policies.base import Problem
+from kernels.policies.base import NEVER, Problem
 from kernels.policies.registry import CALIBRATED, POLICIES, make
 
 CHOOSING = sorted(POLICIES.keys() - set(NOT_FOR_SPEED))
@@ -71,6 +71,12 @@ def test_races_are_run_over_keys_that_were_read_before() -> None:
         times = race(600, torch.float32, 1, ["sink_window", "block_select"])
         assert set(times) == {"dense", "sink_window", "block_select"}
         assert min(times.values()) > 0
+
+
+def test_who_never_won_says_so() -> None:
+    policy = POLICIES["hip"](least=NEVER)
+    policy.attend(_problem(100))
+    assert policy.reason == "never faster on CPUs: dense"
 
 
 @pytest.mark.usefixtures("frozen")

@@ -65,6 +65,24 @@ def test_no_gpu_is_said_and_not_estimated(tmp_path: Path) -> None:
     assert "rows not measured: no CUDA device on this machine" in " ".join(done.stdout.split())
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_number_is_readable_in_eighty_columns(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    common = {"device": "cpu", "dtype": "bfloat16", "length": 131072, "max_error": 3.2e-3, "best_torch": "sdpa_gqa_mask"}
+    timed = {"ms": 1234.567, "best_torch_ms": 23456.789, "ratio": 19.0, "kv_bytes": 123_400_000}
+    against = {"default_ratio": 66.12, "dense_ratio": 10.97, "reason": "256 choices of up to 261 blocks of 16"}
+    steps = [{"op": "decode", "policy": name, **common, **timed, **against} for name in ("dense", "block_select, default")]
+    scan = {"op": "chunk_scan", "policy": "gated", **common, **timed, "best_torch_ms": None, "ratio": None, "kv_bytes": 0}
+    report = {"device": "cpu", "threads": 1, "rows": [*steps, scan], "not_measured": []}
+    bench_kernels.show(report, Console(width=width, no_color=True))
+    told = capsys.readouterr().out
+    assert "…" not in told
+    for cell in ("block_select, default", "131072", "1234.567", "19.00x", "66.12x", "10.97x", "123.4"):
+        assert cell in told
+    assert all((cell in told) is (width == 120) for cell in ("23456.789", "sdpa_gqa_mask", "3.2e-03"))
+    assert "nothing like it" in told
+    assert "block_select, default, 131072 keys: 256 choices of up to 261 blocks of 16" in told
+
+
 def test_a_wrong_answer_has_no_speed_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     entry = {
         "op": "decode",
