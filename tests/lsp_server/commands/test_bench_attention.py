@@ -47,16 +47,20 @@ def test_a_report_is_shown_with_what_it_misses() -> None:
         "failed": ["perplexity", "needle", "mass"], "by_construction": ["needle", "mass"],
     }  # fmt: skip
     other = {**row, "policy": "block_select", "failed": ["mass"], "by_construction": []}
+    lost = {**row, "policy": "act", "failed": ["needle"], "by_construction": [], "needle_ratio": None}
     still = {**row, "policy": "hip", "acts_from": None, "failed": [], "by_construction": []}
     shown = io.StringIO()
-    report = {"model": "m", "length": 20000, "texts": 1, "rows": [row, other, still]}
-    bench_attention.show(report, Console(file=shown, width=240))
+    report = {"model": "m", "length": 20000, "texts": 1, "rows": [row, other, lost, still]}
+    bench_attention.show(report, Console(file=shown, width=80))
     text = shown.getvalue()
     assert "+2.00%" in text
-    assert "3/24 of 24/24" in text
-    assert "misses perplexity; by construction without needle, mass" in text
-    assert "misses mass" in text
-    assert "dense here" in text
+    assert "…" not in text
+    assert "3/24" in text
+    assert "dense: perplexity 5.000, needles 24/24" in text
+    assert "sink_window misses perplexity; by construction without needle, mass" in text
+    assert "block_select misses mass" in text
+    assert "act loses no needle that dense finds, for it finds none" in text
+    assert ["hip", "dense", "all", "3/24"] in [line.split() for line in text.splitlines()]
     assert "Nothing was left out" not in text
     bench_attention.show({**report, "rows": [still]}, Console(file=shown, width=160))
     assert "Nothing was left out" in shown.getvalue()
