@@ -147,6 +147,19 @@ class _Table:
     """What the words point at."""
 
 
+class Memory:
+    """Bytes to work in, kept from call to call; where more are wanted, they are others."""
+
+    def __init__(self) -> None:
+        self._held = np.zeros(0, np.uint8)
+
+    def at(self, size: int) -> int:
+        """The address, a multiple of 256, of ``size`` bytes."""
+        if size + 256 > len(self._held):
+            self._held = np.zeros(size + size // 4 + 256, np.uint8)
+        return _whole(self._held.ctypes.data)
+
+
 class _Room(threading.local):
     """A thread's tables, and the memory its pieces work in: one place for all, for only one call runs at a time."""
 
@@ -158,16 +171,17 @@ class _Room(threading.local):
         self.write = struct.Struct(f"={compiled_pass.PART + 1 - compiled_pass.START}q").pack_into
         self.changing = compiled_pass.START * 8
         self._fixed = struct.Struct(f"={compiled_pass.START}q").pack_into
-        self._memory = np.zeros(256, np.uint8)
+        self._memory, self._at = Memory(), 0
 
     def table(self, kind: tuple[Any, ...], q: Tensor, k: Tensor, v: Tensor, spec: Spec, levels: tuple[int, int, int]) -> _Table:
         """A new one, kept for the next call with this very spec."""
         told = describe(q, k, v, spec, levels, torch.get_num_threads())
-        if told.size + 256 > len(self._memory):
-            self._memory = np.zeros(told.size + 256, np.uint8)
+        at = self._memory.at(told.size)
+        if at != self._at:  # tables point at where it was
             self.tables.clear()
+            self._at = at
         words = (ctypes.c_int64 * self.pass_.WORDS)()
-        self._fixed(words, 0, *told.words(_whole(self._memory.ctypes.data)))
+        self._fixed(words, 0, *told.words(at))
         made = _Table(spec, kind, words, ctypes.addressof(words), told.keys, told.kept)
         if len(self.tables) >= MOST_TABLES:
             self.tables.clear()

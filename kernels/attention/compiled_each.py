@@ -26,13 +26,7 @@ class _Room(threading.local):
     def __init__(self) -> None:
         from kernels.attention import compiled_pass
 
-        self.pass_ = compiled_pass
-        self._memory = np.zeros(0, np.uint8)
-
-    def space(self, size: int) -> int:
-        if size + 256 > len(self._memory):
-            self._memory = np.zeros(size + 256, np.uint8)
-        return int(-(-self._memory.ctypes.data // 256) * 256)
+        self.pass_, self.memory = compiled_pass, compiled.Memory()
 
 
 @functools.lru_cache(maxsize=1)
@@ -65,7 +59,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int) -> Answer | 
     workers, code, element = torch.get_num_threads(), room.pass_, q.element_size()
     told = compiled.describe(row, k, v, single, compiled.WHOLE, 1)
     head = -(-code.WORDS * 8 // 256) * 256
-    tables = room.space(workers * (head + told.size))
+    tables = room.memory.at(workers * (head + told.size))
     for worker in range(workers):
         at = tables + worker * (head + told.size)
         words: Any = (ctypes.c_int64 * code.WORDS).from_address(at)

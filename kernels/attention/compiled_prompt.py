@@ -11,7 +11,6 @@ import functools
 import threading
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,12 +38,7 @@ class _Room(threading.local):
 
         self.pass_, self.prompt, self.tiles = compiled_pass, compiled_prompt_pass, compiled_prompt_tiles
         self.table = (ctypes.c_int64 * compiled_pass.WORDS)()
-        self._memory = np.zeros(0, np.uint8)
-
-    def space(self, size: int) -> int:
-        if size + 64 > len(self._memory):
-            self._memory = np.zeros(size + 64, np.uint8)
-        return int(-(-self._memory.ctypes.data // 64) * 64)
+        self.memory = compiled.Memory()
 
 
 @functools.lru_cache(maxsize=1)
@@ -100,7 +94,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, spec: Spec, start: int, a: int, b: 
         *(q.data_ptr() + 2 * a * q.stride(1), k.data_ptr(), v.data_ptr(), out.data_ptr(), lse.data_ptr(), start + a),
         *(ctypes.addressof(full), sink, window, size, which.data_ptr() + 8 * a, counts.data_ptr(), indices.data_ptr(), width),
         *(compiled.bits(spec.scale or d**-0.5), ctypes.addressof(units[0]), ctypes.addressof(units[1]) if size else 0),
-        *(chunk, room.space(each * threads), each, 0, 0),
+        *(chunk, room.memory.at(each * threads), each, 0, 0),
     )
     room.table[: len(words)] = list(words)
     room.table[room.pass_.PART] = room.pass_.PROMPT

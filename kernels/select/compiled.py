@@ -13,7 +13,6 @@ import struct
 import threading
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,13 +35,7 @@ class _Room(threading.local):
         self.address = ctypes.addressof(self.table)
         sizes = (compiled_choice.WORDS, compiled_vote.WORDS, compiled_choice.SELECT_WORDS)
         self.asks, self.votes, self.selects = (struct.Struct(f"={size}q").pack_into for size in sizes)
-        self._memory = np.zeros(0, np.uint8)
-
-    def memory(self, size: int) -> int:
-        """An address with so many bytes, a multiple of 64."""
-        if size + 64 > len(self._memory):
-            self._memory = np.zeros(size + size // 4 + 64, np.uint8)
-        return int(-(-self._memory.ctypes.data // 64) * 64)
+        self.memory = compiled.Memory()
 
     def run(self, part: int, threads: int = 1) -> None:
         self.table[self.pass_.PART] = part
@@ -100,7 +93,7 @@ def vote(q: Tensor, k: Tensor, low: Tensor, high: Tensor, scale: float, parts: i
         *(q.data_ptr(), q.stride(0) * each, q.stride(1) * each),
         *(k.data_ptr(), k.stride(0) * wide, k.stride(1) * wide, count),
         *(low.data_ptr(), high.data_ptr(), out.data_ptr()),
-        *(room.memory(size * threads), compiled.bits(scale), parts),
+        *(room.memory.at(size * threads), compiled.bits(scale), parts),
         *(unit if wide == 2 else 0, divided, few, size, 0, 0),
     )
     room.run(room.pass_.VOTE, threads)
@@ -141,7 +134,7 @@ def _asked(
         *(q.data_ptr(), q.stride(0) * each, q.stride(1) * each),
         *(k.data_ptr(), k.stride(0) * each, k.stride(1) * each, count),
         *(low.data_ptr(), high.data_ptr(), out.data_ptr()),
-        room.memory(room.choice.space(group, d, many)),
+        room.memory.at(room.choice.space(group, d, many)),
         *(0 if chunks is None else chunks.data_ptr(), many, size),
     )
     room.asks(room.table, 0, *words)
